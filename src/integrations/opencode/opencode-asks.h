@@ -1,0 +1,34 @@
+/* What the core may ask of OpenCode, over the bridge. One verb per bridge command (contract/asyncapi.yaml); the
+ * ask's key is the command's request_id and idempotency key, so that a second performance finds the first.
+ *
+ * | verb                      | args                                                            | result          |
+ * |---------------------------|-----------------------------------------------------------------|-----------------|
+ * | opencode.session_create   | directory, title, agent?, model?{provider_id, model_id}         | {session}       |
+ * | opencode.session_message  | directory, session_id, message_id, text, author?, agent?, model?| {message_id}    |
+ * | opencode.session_abort    | directory, session_id                                           | {}              |
+ * | opencode.session_messages | directory, session_id, after?                                   | {messages, status} |
+ * | opencode.permission_reply | directory, permission_id, reply, message?                       | {}              |
+ * | opencode.question_reply   | directory, question_id, answers                                 | {}              |
+ * | opencode.question_reject  | directory, question_id                                          | {}              |
+ * | opencode.reconcile        |                                                                 | {}              |
+ *
+ * While no bridge is connected an ask waits (it is not tried, and no attempt is counted) until its verb's
+ * deadline. Failures: {"error": "not_found|invalid|unavailable|timeout|opencode_error", "message": …};
+ * not_found and invalid are permanent. */
+#pragma once
+
+#include "flow/ask.h"
+
+#define OPENCODE_SESSION_CREATE "opencode.session_create"
+#define OPENCODE_SESSION_MESSAGE "opencode.session_message"
+#define OPENCODE_SESSION_ABORT "opencode.session_abort"
+#define OPENCODE_SESSION_MESSAGES "opencode.session_messages"
+#define OPENCODE_PERMISSION_REPLY "opencode.permission_reply"
+#define OPENCODE_QUESTION_REPLY "opencode.question_reply"
+#define OPENCODE_QUESTION_REJECT "opencode.question_reject"
+#define OPENCODE_RECONCILE "opencode.reconcile"
+
+extern const AskVerb *const opencode_verbs[]; /* NULL-terminated; register with the Bridge as owner */
+
+/* "msg_" + 26 characters in OpenCode's own shape, derived from an ask-like key: the same key, the same id. */
+char *opencode_message_id(const char *key, int64_t created_ms);

@@ -1,0 +1,52 @@
+/* HTTPS client (libcurl multi on our loop) and WebSocket dialler. HTTP/1.1 with keep-alive; redirects are not
+ * followed; certificates are verified; every request has a deadline. */
+#pragma once
+
+#include "loop/loop.h"
+#include "net/wspeer.h"
+
+typedef struct HttpClient HttpClient;
+typedef struct HttpOp HttpOp;
+
+int http_client_new(HttpClient **ret, Loop *loop, const char *user_agent);
+void http_client_free(HttpClient *c); /* cancels what is under way, without callbacks */
+DEFINE_CLEANUP(HttpClient *, http_client_free);
+
+typedef struct HttpResult {
+        int fault;           /* < 0: no answer (connection, TLS, deadline, too large); `status` is 0 then */
+        bool sent;           /* false only when the request certainly did not reach the server */
+        unsigned status;
+        const char *body;    /* borrowed until the callback returns; NUL-terminated */
+        size_t n_body;
+        int64_t retry_after_ms;   /* Retry-After of a 429 or 503; -1 when absent */
+        const char *error;   /* for people: "could not resolve host", … ; NULL when fault == 0 */
+} HttpResult;
+
+typedef struct HttpCall {
+        const char *method;             /* "GET", "POST", … */
+        const char *url;
+        const char *const *headers;     /* "Name: value" lines, NULL-terminated; may be NULL */
+        const void *body;               /* copied */
+        size_t n_body;
+        int64_t timeout_ms;             /* for the whole exchange */
+        size_t max_response_bytes;
+} HttpCall;
+
+/* Everything in `call` is copied. `done` is called exactly once, never from inside this call, unless the
+ * operation is cancelled first. */
+int http_client_send(HttpClient *c, const HttpCall *call, void (*done)(void *userdata, const HttpResult *result),
+                     void *userdata, HttpOp **ret_op /* may be NULL */);
+void http_op_cancel(HttpOp *op);
+
+/* Dials ws:// or wss://. `done` gets a live peer (fault == 0) or none, with the HTTP status of a refusal
+ * (0 when there was none) and a text. Handshake headers as above. The peer's events are set in `done` by
+ * ws_peer_set_events(); messages that arrived with the handshake are delivered after `done` returns. */
+typedef struct WsDialResult {
+        int fault;
+        unsigned status;
+        int64_t retry_after_ms;
+        const char *error;
+        WsPeer *peer;
+} WsDialResult;
+int ws_dial(HttpClient *c, const char *url, const char *const *headers, size_t max_message_bytes, int64_t timeout_ms,
+            void (*done)(void *userdata, const WsDialResult *result), void *userdata, HttpOp **ret_op);

@@ -1,0 +1,64 @@
+/* HTTP/1.1 server: requests with bounded heads and bodies, keep-alive, pipelining answered in order, streams
+ * (server-sent events), and the upgrade to WebSocket. RFC 9112; a message with both Transfer-Encoding and
+ * Content-Length is refused. Limits answered with 400, 408, 413, 414, 431 and a JSON body
+ * {"error":{"code","message"}}. */
+#pragma once
+
+#include "base/json.h"
+#include "loop/loop.h"
+#include "net/wspeer.h"
+
+typedef struct HttpServer HttpServer;
+typedef struct HttpRequest HttpRequest;
+typedef struct HttpStream HttpStream;
+
+typedef struct HttpServerConfig {
+        const char *listen;         /* "127.0.0.1:8000", "[::1]:8000", port 0 = any */
+        size_t max_head_bytes;      /* default 32 kB */
+        size_t max_body_bytes;      /* default 1 MiB */
+        unsigned max_connections;   /* default 1024; more are closed at accept */
+        int64_t idle_timeout_ms;    /* default 75 s; also the limit for a request to arrive */
+        /* One complete request. The handler answers now or later, exactly once, with one of http_respond*(),
+         * http_stream_open() or http_upgrade(). */
+        void (*on_request)(void *userdata, HttpRequest *req);
+        /* The client went away before the answer; `req` is gone after this call. May be NULL. */
+        void (*on_abort)(void *userdata, HttpRequest *req);
+        void *userdata;
+} HttpServerConfig;
+
+int http_server_new(HttpServer **ret, Loop *loop, const HttpServerConfig *config);
+void http_server_free(HttpServer *s); /* cuts all connections */
+DEFINE_CLEANUP(HttpServer *, http_server_free);
+unsigned http_server_port(const HttpServer *s); /* the one actually bound */
+
+/* All borrowed until the request is answered. */
+const char *http_request_method(const HttpRequest *req);
+const char *http_request_path(const HttpRequest *req);                     /* percent-decoded, without query */
+const char *http_request_query(const HttpRequest *req);                    /* raw, "" when none */
+const char *http_request_header(const HttpRequest *req, const char *name); /* NULL; case-insensitive */
+const char *http_request_body(const HttpRequest *req, size_t *ret_n_bytes);
+const char *http_request_peer(const HttpRequest *req); /* "127.0.0.1:54321" */
+void http_request_set_userdata(HttpRequest *req, void *userdata);
+void *http_request_userdata(const HttpRequest *req);
+
+typedef struct HttpHeader {
+        const char *name, *value;
+} HttpHeader;
+
+void http_respond(HttpRequest *req, unsigned status, const HttpHeader *headers, size_t n_headers,
+                  const void *body, size_t n_bytes);
+void http_respond_text(HttpRequest *req, unsigned status, const char *content_type, const char *body);
+void http_respond_json(HttpRequest *req, unsigned status, json_t *body /* stolen */);
+/* {"error":{"code":…,"message":…,"field":…}}; field may be NULL. */
+void http_respond_error(HttpRequest *req, unsigned status, const char *code, const char *message, const char *field);
+
+/* An open-ended answer (chunked). on_close is called once when the client goes; not after
+ * http_stream_close(). */
+HttpStream *http_stream_open(HttpRequest *req, unsigned status, const char *content_type,
+                             void (*on_close)(void *userdata), void *userdata);
+void http_stream_write(HttpStream *s, const void *data, size_t n_bytes);
+size_t http_stream_queued_bytes(const HttpStream *s);
+void http_stream_close(HttpStream *s);
+
+/* Answers 101 when `req` is a WebSocket handshake; on < 0 it has already been answered with 400 or 426. */
+int http_upgrade(HttpRequest *req, size_t max_message_bytes, const WsPeerEvents *events, void *userdata, WsPeer **ret);

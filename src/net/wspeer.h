@@ -1,0 +1,33 @@
+/* A WebSocket connection that is up: a Wsock on a transport (an accepted TCP socket, or a dialled one, with
+ * TLS or without). The same type for both roles.
+ *
+ * Writes are queued and flushed once per loop iteration, so that a burst of small messages is one system
+ * call. Ends exactly once with on_end, after which the peer is freed by its maker; nothing is called after. */
+#pragma once
+
+#include "loop/loop.h"
+#include "net/wsock.h"
+
+typedef struct WsPeer WsPeer;
+
+typedef struct WsPeerEvents {
+        void (*on_text)(void *userdata, const char *data, size_t n_bytes);
+        void (*on_ping)(void *userdata, const uint8_t *data, size_t n_bytes); /* may be NULL */
+        void (*on_pong)(void *userdata, const uint8_t *data, size_t n_bytes); /* may be NULL */
+        /* The connection is over. `code`: the peer's close code; 1006 when it just broke or went silent. */
+        void (*on_end)(void *userdata, unsigned code, const char *reason);
+} WsPeerEvents;
+
+void ws_peer_set_events(WsPeer *p, const WsPeerEvents *events /* static */, void *userdata);
+void ws_peer_send_text(WsPeer *p, const char *data, size_t n_bytes);
+void ws_peer_send_ping(WsPeer *p, const void *data, size_t n_bytes);
+/* Starts the close handshake; waits at most 1 s for the echo, then shuts the transport down itself (Slack
+ * leaves that to the client). on_end follows. */
+void ws_peer_close(WsPeer *p, unsigned code, const char *reason);
+/* Cuts at once, without a close frame and without on_end. Frees. NULL is fine. */
+void ws_peer_abort(WsPeer *p);
+/* Bytes that the far side has not taken yet; the owner decides what too many means. */
+size_t ws_peer_queued_bytes(const WsPeer *p);
+int64_t ws_peer_last_heard_ms(const WsPeer *p); /* loop time of the last byte received */
+/* Test hooks of localslack: stop reading (a half-open peer), or read again. */
+void ws_peer_pause_reading(WsPeer *p, bool paused);
