@@ -4,7 +4,7 @@
 // so it can be restarted in the middle of a conversation, and several OpenCode servers can share it.
 
 import { findScript, parseScript } from './language.mjs';
-import { playStep } from './scenario.mjs';
+import { capture, playStep } from './scenario.mjs';
 
 const say = (text) => [{ type: 'say', chunks: [text], ms: 0 }];
 
@@ -15,19 +15,40 @@ function textParts(content) {
   return content.filter((part) => part?.type === 'text' && typeof part.text === 'string').map((part) => part.text);
 }
 
-// OpenCode wraps a prompt that arrives in the middle of a run; other reminders are its own and not a prompt.
-const STEERED = /^\s*<system-reminder>\s*The user sent the following message:\n([\s\S]*?)\n\nPlease address this message[\s\S]*<\/system-reminder>\s*$/;
-
-const unwrap = (text) => STEERED.exec(text)?.[1] ?? text;
+// Parts that OpenCode adds to a prompt on its own account.
 const isReminder = (text) => /^\s*<system-reminder>/.test(text);
 
-/** One user message → {text, script, steered}; `script` is its source or null. */
+/** One user message → {text, script}; `script` is its source or null. */
 function readPrompt(message) {
-  const parts = textParts(message.content);
-  const steered = parts.some((part) => STEERED.test(part));
-  const texts = parts.map(unwrap).filter((part) => !isReminder(part));
+  const texts = textParts(message.content).filter((part) => !isReminder(part));
   const script = texts.map(findScript).find((found) => found !== null) ?? null;
-  return { text: texts.join('\n').trim(), script, steered };
+  return { text: texts.join('\n').trim(), script };
+}
+
+// A tool result after which OpenCode ends the turn without asking the model again.
+const ENDED = /rejected permission to use this specific tool call\.\s*$|dismissed this question|Tool execution aborted|User aborted the command/;
+
+/**
+ * All prompts with their place, and whether they arrived while the work for an earlier one was going on ("steered"):
+ * then they stand right behind a tool result, where otherwise the model would have had its turn.
+ * `wasAborted(at)` tells that the work for the prompt at that place was stopped.
+ */
+function readPrompts(messages, wasAborted) {
+  const prompts = [];
+  messages.forEach((message, at) => {
+    if (message.role !== 'user') return;
+    const before = messages[at - 1];
+    const previous = prompts.at(-1);
+    const current = prompts.slice(prompts.findLastIndex((p) => !p.steered));
+    const steered =
+      previous !== undefined &&
+      !current.some((p) => wasAborted(p.at)) &&
+      ((before.role === 'tool' && !ENDED.test(textParts(before.content).join('\n'))) ||
+        (before.role === 'user' && previous.steered && previous.at === at - 1));
+    const prompt = { ...readPrompt(message), at, steered };
+    if (prompt.text !== '') prompts.push(prompt);
+  });
+  return prompts;
 }
 
 const clip = (text, length) => {
@@ -90,30 +111,28 @@ function scenarioTurn(request, prompts, scenarios, turnsSince) {
   if (!scenario) return null;
   const turn = (steps, prompt, name) => {
     const step = turnsSince(prompt.at);
-    const context = { prompt: prompt.text, results: toolResults(request.messages, prompt.at) };
+    const results = toolResults(request.messages, prompt.at);
+    const context = { prompt: prompt.text, results, captured: capture(scenario, toolResults(request.messages, 0)) };
     const actions = step < steps.length ? playStep(steps[step], context) : say('Done.');
     return { scenario: name, promptAt: prompt.at, step, actions };
   };
 
-  // A prompt sent while the work is going on does not restart anything: the work goes on.
-  const last = prompts.findLast((p) => !p.steered) ?? first;
-  if (last === first) {
-    const own = turn(scenario.steps, first, scenario.name);
-    if (own.step < scenario.steps.length || prompts.length === 1) return own;
-  }
-  const asked = last === first ? prompts.at(-1) : last;
+  // A prompt sent while the work is going on does not restart anything: the work goes on, and is its answer.
+  const asked = prompts.findLast((p) => !p.steered) ?? first;
+  if (asked === first) return turn(scenario.steps, first, scenario.name);
   const followup = scenario.followups.find((f) => f.match === null || f.match.test(asked.text));
   return followup ? turn(followup.steps, asked, `${scenario.name}/followup`) : null;
 }
 
 /**
  * What is to be answered: {kind, scenario, promptAt, step, actions, prompt}.
- * `request` is a checked chat-completions body, `scenarios` come from scenario.mjs.
+ * `request` is a checked chat-completions body, `scenarios` come from scenario.mjs, `wasAborted(promptAt)` may know
+ * of an earlier prompt whose work was stopped: later ones then do not carry it on.
  * Throws ScriptError when the prompt carries a script with a mistake in it.
  */
-export function planTurn(request, scenarios) {
+export function planTurn(request, scenarios, wasAborted = () => false) {
   const { messages } = request;
-  const prompts = messages.flatMap((m, at) => (m.role === 'user' ? [{ ...readPrompt(m), at }] : [])).filter((p) => p.text !== '');
+  const prompts = readPrompts(messages, wasAborted);
   const kind = kindOf(request);
   const prompt = prompts.at(-1)?.text ?? '';
   const base = { kind, scenario: kind, promptAt: prompts.at(-1)?.at ?? 0, step: 0, prompt };

@@ -6,6 +6,8 @@
 //     - name: slug
 //       match: 'slug|emoji'         # regular expression over the first prompt, ignoring case; none = any prompt
 //       title: Slugs without letters
+//       captures:                   # things found out on the way, for {{name}}
+//         root: {tool: glob, output: '(\S*)src/slug.js', default: ''}
 //       steps: [ …one per LLM turn… ]
 //       followups:                  # later prompts of the same session
 //         - match: 'thank'
@@ -14,10 +16,13 @@
 // A step is a string in the mini language, or a mapping of
 //   wait_ms, gate, reason, say      # in this order
 //   calls: [ "bash:npm test", {tool: question, args: {…}} ]
+//   say may be a list of texts and of {choose: [ {when: {…}, text: …}, …, {text: …} ]}, which are joined
 //   choose: [ {when: {…}, …step…}, …, {…step without when…} ]
 // `when` looks at what happened since the prompt: `tool` names a tool (its last result is taken), `output` is a
 // regular expression over that result (without one, having called the tool is enough), `prompt` one over the prompt.
-// Texts may contain {{prompt}} and {{1}}, {{2}}… (groups of the `output` expression that matched).
+// Texts and the `args` of calls may contain {{prompt}}, {{1}}, {{2}}… (groups of the `output` expression that
+// matched) and {{name}} of a capture (group 1 over the newest result of that tool in the whole conversation).
+// Expressions ignore case and let . match line ends, unless written with flags of their own: /…/s.
 //
 // The whole file is compiled when it is loaded, so that a mistake stops the start and not the demonstration.
 
@@ -27,7 +32,8 @@ import { isComplete, parseStep, ScriptError } from './language.mjs';
 import { parseYaml } from './yaml.mjs';
 
 const SCRIPT_KEYS = ['version', 'word_ms', 'scenarios'];
-const SCENARIO_KEYS = ['name', 'match', 'title', 'steps', 'followups'];
+const SCENARIO_KEYS = ['name', 'match', 'title', 'captures', 'steps', 'followups'];
+const CAPTURE_KEYS = ['tool', 'output', 'default'];
 const FOLLOWUP_KEYS = ['match', 'steps'];
 const STEP_KEYS = ['wait_ms', 'gate', 'reason', 'say', 'calls', 'choose'];
 const WHEN_KEYS = ['tool', 'output', 'prompt'];
@@ -48,8 +54,9 @@ function text(value, where) {
 }
 
 function pattern(value, where) {
+  const written = /^\/(.*)\/([a-z]*)$/s.exec(text(value, where));
   try {
-    return new RegExp(text(value, where), 'is');
+    return written ? new RegExp(written[1], written[2]) : new RegExp(value, 'is');
   } catch (error) {
     if (error instanceof SyntaxError) fail(where, error.message);
     throw error;
@@ -69,7 +76,7 @@ function compileCall(item, where) {
     }
   }
   checkKeys(item, ['tool', 'args'], where);
-  return [{ type: 'call', tool: text(item.tool, `${where}.tool`), args: item.args ?? {} }];
+  return [{ type: 'call', tool: text(item.tool, `${where}.tool`), args: item.args ?? {}, templated: true }];
 }
 
 function compileWhen(when, where) {
@@ -91,7 +98,7 @@ function compileActions(step, where, wordMs) {
   if (step.gate !== undefined) actions.push({ type: 'gate', name: text(step.gate, `${where}.gate`) });
   for (const key of ['reason', 'say']) {
     if (step[key] === undefined) continue;
-    actions.push({ type: key, template: text(step[key], `${where}.${key}`), ms: wordMs });
+    actions.push({ type: key, fragments: compileFragments(step[key], `${where}.${key}`), ms: wordMs });
   }
   if (step.calls !== undefined) {
     if (!Array.isArray(step.calls)) fail(`${where}.calls`, 'expected a list');
@@ -101,25 +108,62 @@ function compileActions(step, where, wordMs) {
   return actions;
 }
 
+/** The list under `choose`, compiled by `compile(rest, where)`; the last one must always hold. */
+function compileChoices(list, where, compile) {
+  if (!Array.isArray(list) || list.length === 0) fail(where, 'expected a list');
+  const choices = list.map((item, i) => {
+    if (item === null || typeof item !== 'object') fail(`${where}[${i}]`, 'expected a mapping');
+    const { when, ...rest } = item;
+    return {
+      when: when === undefined ? null : compileWhen(when, `${where}[${i}].when`),
+      ...compile(rest, `${where}[${i}]`),
+    };
+  });
+  if (choices.at(-1).when !== null) fail(where, 'the last choice must have no "when"');
+  return choices;
+}
+
+/** A text, or a list of texts and choices → a list of choices, of which each contributes one text. */
+function compileFragments(value, where) {
+  if (!Array.isArray(value)) return [[{ when: null, template: text(value, where) }]];
+  return value.map((item, i) => {
+    const at = `${where}[${i}]`;
+    if (typeof item === 'string') return [{ when: null, template: item }];
+    checkKeys(item, ['choose'], at);
+    return compileChoices(item.choose, `${at}.choose`, (rest, inner) => {
+      checkKeys(rest, ['text'], inner);
+      if (typeof rest.text !== 'string') fail(inner, 'expected text');
+      return { template: rest.text };
+    });
+  });
+}
+
 /** One step → its variants in order; the first whose `when` holds is played. */
 function compileStep(step, where, wordMs) {
   if (typeof step === 'string') return [{ when: null, actions: compileActions({ calls: [step] }, where, wordMs) }];
   checkKeys(step, STEP_KEYS, where);
   if (step.choose === undefined) return [{ when: null, actions: compileActions(step, where, wordMs) }];
   if (Object.keys(step).length > 1) fail(where, '"choose" stands alone');
-  if (!Array.isArray(step.choose) || step.choose.length === 0) fail(`${where}.choose`, 'expected a list');
-  const variants = step.choose.map(({ when, ...rest }, i) => {
-    const at = `${where}.choose[${i}]`;
+  return compileChoices(step.choose, `${where}.choose`, (rest, at) => {
     checkKeys(rest, STEP_KEYS.filter((key) => key !== 'choose'), at);
-    return { when: when === undefined ? null : compileWhen(when, `${at}.when`), actions: compileActions(rest, at, wordMs) };
+    return { actions: compileActions(rest, at, wordMs) };
   });
-  if (variants.at(-1).when !== null) fail(`${where}.choose`, 'the last choice must have no "when"');
-  return variants;
 }
 
 function compileSteps(steps, where, wordMs) {
   if (!Array.isArray(steps) || steps.length === 0) fail(where, 'expected a list of steps');
   return steps.map((step, i) => compileStep(step, `${where}[${i}]`, wordMs));
+}
+
+function compileCapture([name, value], where) {
+  if (!/^[a-z]\w*$/i.test(name) || name === 'prompt') fail(where, `"${name}" cannot be the name of a capture`);
+  checkKeys(value, CAPTURE_KEYS, where);
+  return {
+    name,
+    tool: text(value.tool, `${where}.tool`),
+    output: pattern(value.output, `${where}.output`),
+    byDefault: value.default ?? '',
+  };
 }
 
 function compileFollowup(followup, where, wordMs) {
@@ -144,6 +188,7 @@ export function compileScript(document) {
       name: text(scenario.name, `${where}.name`),
       title: scenario.title === undefined ? null : text(scenario.title, `${where}.title`),
       match: scenario.match === undefined ? null : pattern(scenario.match, `${where}.match`),
+      captures: Object.entries(scenario.captures ?? {}).map((entry) => compileCapture(entry, `${where}.captures.${entry[0]}`)),
       steps: compileSteps(scenario.steps, `${where}.steps`, wordMs),
       followups: (scenario.followups ?? []).map((f, k) => compileFollowup(f, `${where}.followups[${k}]`, wordMs)),
     };
@@ -174,22 +219,54 @@ function whenHolds(when, context) {
   return match && { groups: match.slice(1) };
 }
 
-function fill(template, context, groups) {
-  return template.replace(/\{\{(prompt|\d+)\}\}/g, (_, name) => (name === 'prompt' ? context.prompt : (groups[name - 1] ?? '')));
+/** What the scenario's captures find in `results`: {name: text}. */
+export function capture(scenario, results) {
+  return Object.fromEntries(
+    scenario.captures.map(({ name, tool, output, byDefault }) => {
+      const result = results.findLast((r) => r.tool === tool && output.test(r.output));
+      return [name, result ? (output.exec(result.output)[1] ?? '') : byDefault];
+    }),
+  );
+}
+
+/** Fills the templates of every text inside `value`. */
+function fill(value, context, groups) {
+  if (typeof value === 'string') {
+    return value.replace(/\{\{(\w+)\}\}/g, (whole, name) => {
+      if (name === 'prompt') return context.prompt;
+      if (/^\d+$/.test(name)) return groups[name - 1] ?? '';
+      return context.captured[name] ?? whole;
+    });
+  }
+  if (Array.isArray(value)) return value.map((item) => fill(item, context, groups));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, context, groups)]));
+}
+
+/** The first choice that holds, with the groups its expression matched. */
+function choose(choices, context) {
+  for (const choice of choices) {
+    const held = whenHolds(choice.when, context);
+    if (held) return { choice, groups: held.groups };
+  }
+  throw new Error('choices without a last one were compiled');
+}
+
+function fillAction(action, context, groups) {
+  if (action.templated) return { type: 'call', tool: action.tool, args: fill(action.args, context, groups) };
+  if (action.fragments === undefined) return action;
+  const texts = action.fragments.map((choices) => {
+    const chosen = choose(choices, context);
+    return fill(chosen.choice.template, context, choices.length === 1 ? groups : chosen.groups);
+  });
+  return { type: action.type, ms: action.ms, chunks: chunksOf(texts.join('')) };
 }
 
 /**
- * The actions of one compiled step. `context` is {prompt, results: [{tool, output}]} since the prompt, in order.
+ * The actions of one compiled step. `context` is {prompt, results, captured}: `results` are [{tool, output}] since
+ * the prompt, in order, `captured` comes from capture().
  */
 export function playStep(variants, context) {
-  for (const variant of variants) {
-    const held = whenHolds(variant.when, context);
-    if (!held) continue;
-    return variant.actions.map((action) =>
-      action.template === undefined
-        ? action
-        : { type: action.type, ms: action.ms, chunks: chunksOf(fill(action.template, context, held.groups)) },
-    );
-  }
-  throw new Error('a step without a last choice was compiled');
+  const { choice, groups } = choose(variants, context);
+  return choice.actions.map((action) => fillAction(action, context, groups));
 }

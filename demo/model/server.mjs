@@ -19,7 +19,7 @@ import { planTurn } from './conversation.mjs';
 import { ScriptError } from './language.mjs';
 import { ClientGone, playTurn, sendError } from './player.mjs';
 import { loadScript } from './scenario.mjs';
-import { Attempts, Gates, Outages, Recorder } from './state.mjs';
+import { Attempts, BoundedSet, Gates, Outages, Recorder } from './state.mjs';
 import { YamlError } from './yaml.mjs';
 
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -69,6 +69,7 @@ export class ModelServer {
   gates = new Gates();
   attempts = new Attempts();
   outages = new Outages();
+  aborted = new BoundedSet();
   recorder = new Recorder();
 
   /** `scenarios` as compiled by scenario.mjs; `log(line)` gets one line per answered request. */
@@ -164,7 +165,7 @@ export class ModelServer {
 
     let turn;
     try {
-      turn = planTurn(body, this.scenarios);
+      turn = planTurn(body, this.scenarios, (at) => session !== null && this.aborted.has(`${session}/${at}`));
     } catch (error) {
       if (error instanceof ScriptError) this.recorder.add({ ...base, kind: 'chat', state: 'refused', error: error.message });
       throw error;
@@ -178,6 +179,7 @@ export class ModelServer {
     } catch (error) {
       record.state = error instanceof ClientGone ? 'aborted' : 'failed';
       if (!(error instanceof ClientGone)) throw error;
+      this.aborted.add(`${session}/${turn.promptAt}`);
     } finally {
       this.log(`${session ?? '-'} ${turn.scenario} step ${turn.step}: ${record.state}`);
     }

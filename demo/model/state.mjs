@@ -1,10 +1,10 @@
-// What the model remembers besides the conversation it is sent: gates, attempts, outages and the record of requests.
-// All of it is bounded, and none of it is needed to choose an answer.
+// What the model remembers besides the conversation it is sent: gates, attempts, stops, outages and the record of
+// requests. All of it is bounded, and a model started anew goes on well enough without it.
 
 import { ClientGone } from './player.mjs';
 
 const MAX_REQUESTS = 500;
-const MAX_ATTEMPTS = 10_000;
+const MAX_KEYS = 10_000;
 const MAX_OPEN_GATES = 1000;
 
 /**
@@ -65,8 +65,22 @@ export class Attempts {
     const count = (this.#counts.get(key) ?? 0) + 1;
     this.#counts.delete(key);
     this.#counts.set(key, count);
-    if (this.#counts.size > MAX_ATTEMPTS) this.#counts.delete(this.#counts.keys().next().value);
+    if (this.#counts.size > MAX_KEYS) this.#counts.delete(this.#counts.keys().next().value);
     return count;
+  }
+}
+
+/** Keys worth remembering for a while: the oldest give way. */
+export class BoundedSet {
+  #keys = new Set();
+
+  add(key) {
+    this.#keys.add(key);
+    if (this.#keys.size > MAX_KEYS) this.#keys.delete(this.#keys.keys().next().value);
+  }
+
+  has(key) {
+    return this.#keys.has(key);
   }
 }
 
