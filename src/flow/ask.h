@@ -26,6 +26,7 @@ typedef struct Ask {
         const char *verb;
         const char *lane; /* "" = none */
         const json_t *args;
+        AskPriority priority;
         unsigned attempt;   /* 1, 2, … */
         bool uncertain;     /* an earlier attempt may have had its effect (lost response, restart) */
         int64_t created_ms; /* real time of the turn that asked */

@@ -1,0 +1,481 @@
+/* The outbox in memory: lanes, priorities, coalescing, rate buckets, retries.
+ *
+ * An ask becomes visible here when its turn has committed, and goes when a turn has consumed its result; a crash in
+ * between finds its row and performs it again, marked uncertain. Within a lane one ask is under way at a time, in the
+ * order of asking, except that a more urgent one overtakes whatever has not been started: a question is never behind
+ * progress, and progress that waits for a rate bucket never blocks a final state. */
+#include "flow/engine-internal.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+
+#define BACKOFF_MAX_MS 30000
+
+typedef enum AskState {
+        ASK_UNCOMMITTED, /* in its batch's list */
+        ASK_IN_LANE,     /* behind others */
+        ASK_READY,       /* in its verb's queue */
+        ASK_TIMED,       /* in ask_heap: backoff, or no token in the bucket */
+        ASK_IN_FLIGHT,
+} AskState;
+
+struct AskEntry {
+        Ask ask; /* what the adapter sees */
+        FlowEngine *engine;
+        int64_t id, flow_id;
+        char *key, *tag, *lane_name, *word;
+        json_t *args;
+        VerbEntry *verb;
+        Lane *lane; /* NULL = none */
+        AskState state;
+        bool for_token; /* TIMED because of wait_ms() */
+        List link;
+        List all_link; /* in engine->asks */
+        HeapNode heap;
+        char *coalesce_key; /* "<flow>:<word>"; NULL = not registered */
+        UT_hash_handle hh;
+};
+
+struct Lane {
+        char *name;
+        AskEntry *current;
+        List waiting[ASK_N_PRIORITIES];
+        UT_hash_handle hh;
+};
+
+struct VerbEntry {
+        const AskVerb *verb;
+        void *owner;
+        unsigned n_inflight;
+        List ready[ASK_N_PRIORITIES];
+        UT_hash_handle hh;
+};
+
+static void schedule_pump(FlowEngine *e);
+
+void flow_engine_add_verb(FlowEngine *e, const AskVerb *verb, void *owner)
+{
+        VerbEntry *v = mem_new(VerbEntry);
+
+        v->verb = verb;
+        v->owner = owner;
+        for (unsigned i = 0; i < ASK_N_PRIORITIES; i++)
+                list_init(&v->ready[i]);
+        HASH_ADD_KEYPTR(hh, e->verbs, verb->name, strlen(verb->name), v);
+}
+
+static void uncoalesce(AskEntry *a)
+{
+        if (!a->coalesce_key)
+                return;
+        HASH_DEL(a->engine->coalesced, a);
+        free(take(a->coalesce_key));
+}
+
+static void entry_free(AskEntry *a)
+{
+        uncoalesce(a);
+        heap_remove(&a->engine->ask_heap, &a->heap);
+        list_remove(&a->link);
+        list_remove(&a->all_link);
+        metric_add(a->engine->metrics.asks_pending, -1);
+        json_decref(a->args);
+        free(a->key);
+        free(a->tag);
+        free(a->lane_name);
+        free(a->word);
+        free(a);
+}
+
+static char *coalesce_key(int64_t flow_id, const char *word)
+{
+        return mem_printf("%llx:%s", (unsigned long long) flow_id, word);
+}
+
+AskEntry *asks_create(FlowEngine *e, int64_t flow_id, const JournalRecord *rec, json_t *args)
+{
+        AskEntry *a = mem_new(AskEntry);
+
+        a->engine = e;
+        a->id = rec->id;
+        a->flow_id = flow_id;
+        a->key = mem_strdup(rec->key);
+        a->tag = mem_strdup(rec->event);
+        a->lane_name = mem_strdup(rec->address);
+        a->word = mem_strdup(rec->status);
+        a->args = args;
+        list_init(&a->link);
+        list_append(&e->asks, &a->all_link);
+        HASH_FIND_STR(e->verbs, rec->kind, a->verb);
+        a->ask = (Ask) {
+                .key = a->key,
+                .verb = a->verb ? a->verb->verb->name : "?",
+                .lane = a->lane_name,
+                .args = args,
+                .priority = (AskPriority) rec->number,
+                .created_ms = rec->at_ms,
+        };
+        if (*a->word) {
+                AskEntry *older;
+
+                a->coalesce_key = coalesce_key(flow_id, a->word);
+                HASH_FIND_STR(e->coalesced, a->coalesce_key, older);
+                if (older)
+                        uncoalesce(older); /* it was under way when the process died */
+                HASH_ADD_KEYPTR(hh, e->coalesced, a->coalesce_key, strlen(a->coalesce_key), a);
+        }
+        metric_add(e->metrics.asks_pending, 1);
+        return a;
+}
+
+void asks_batch_add(EngineBatch *batch, AskEntry *entry)
+{
+        list_append(&batch->asks, &entry->link);
+}
+
+void asks_batch_drop(EngineBatch *batch)
+{
+        list_for_each_safe(node, &batch->asks)
+                entry_free(list_entry(node, AskEntry, link));
+}
+
+static void make_ready(AskEntry *a)
+{
+        a->state = ASK_READY;
+        list_append(&a->verb->ready[a->ask.priority], &a->link);
+        schedule_pump(a->engine);
+}
+
+static void lane_free_if_empty(FlowEngine *e, Lane *lane)
+{
+        if (lane->current)
+                return;
+        for (unsigned i = 0; i < ASK_N_PRIORITIES; i++)
+                if (!list_empty(&lane->waiting[i]))
+                        return;
+        HASH_DEL(e->lanes, lane);
+        free(lane->name);
+        free(lane);
+}
+
+static void lane_advance(FlowEngine *e, Lane *lane)
+{
+        for (unsigned i = 0; !lane->current && i < ASK_N_PRIORITIES; i++) {
+                AskEntry *a = list_first(&lane->waiting[i], AskEntry, link);
+
+                if (!a)
+                        continue;
+                list_remove(&a->link);
+                lane->current = a;
+                make_ready(a);
+        }
+        lane_free_if_empty(e, lane);
+}
+
+static Lane *lane_get(FlowEngine *e, const char *name)
+{
+        Lane *lane;
+
+        HASH_FIND_STR(e->lanes, name, lane);
+        if (lane)
+                return lane;
+        lane = mem_new(Lane);
+        lane->name = mem_strdup(name);
+        for (unsigned i = 0; i < ASK_N_PRIORITIES; i++)
+                list_init(&lane->waiting[i]);
+        HASH_ADD_KEYPTR(hh, e->lanes, lane->name, strlen(lane->name), lane);
+        return lane;
+}
+
+static void enter_lane(AskEntry *a)
+{
+        FlowEngine *e = a->engine;
+        AskEntry *current;
+
+        if (!*a->lane_name) {
+                make_ready(a);
+                return;
+        }
+        a->lane = lane_get(e, a->lane_name);
+        a->state = ASK_IN_LANE;
+        list_append(&a->lane->waiting[a->ask.priority], &a->link);
+        current = a->lane->current;
+        if (current && current->state != ASK_IN_FLIGHT && current->ask.priority > a->ask.priority) {
+                /* Overtake: what has not started goes back to the head of its own queue. */
+                list_remove(&current->link);
+                heap_remove(&e->ask_heap, &current->heap);
+                current->state = ASK_IN_LANE;
+                list_prepend(&a->lane->waiting[current->ask.priority], &current->link);
+                a->lane->current = NULL;
+        }
+        lane_advance(e, a->lane);
+}
+
+static void finish(AskEntry *a, AskOutcome outcome, json_t *value)
+{
+        FlowEngine *e = a->engine;
+        EventItem *item = mem_new(EventItem);
+
+        item->name = mem_strdup(a->ask.verb);
+        item->tag = mem_strdup(a->tag);
+        item->outcome = outcome;
+        item->data = value ? value : json_object();
+        item->ask_id = a->id;
+        if (a->lane) {
+                if (a->lane->current == a)
+                        a->lane->current = NULL;
+                lane_advance(e, take(a->lane));
+        }
+        engine_push(e, a->flow_id, item);
+        entry_free(a);
+}
+
+static void release(AskEntry *a)
+{
+        if (!a->verb) {
+                log_error("flow", "ask %s has a verb that this program does not know", a->key);
+                finish(a, ASK_PERMFAIL, ask_error("unknown_verb", NULL));
+                return;
+        }
+        enter_lane(a);
+}
+
+void asks_release(FlowEngine *e, EngineBatch *batch)
+{
+        (void) e;
+        list_for_each_safe(node, &batch->asks) {
+                list_remove(node);
+                release(list_entry(node, AskEntry, link));
+        }
+}
+
+void asks_recover(FlowEngine *e, const JournalRecord *rec)
+{
+        json_t *args = json_parse(rec->data, strlen(rec->data), NULL);
+        AskEntry *a = asks_create(e, rec->flow_id, rec, args ? args : json_object());
+
+        a->ask.uncertain = true;
+        release(a);
+}
+
+void asks_forget(FlowEngine *e, EngineBatch *batch, int64_t flow_id, const char *word)
+{
+        _cleanup_free_ char *key = coalesce_key(flow_id, word);
+        JournalRecord *rec;
+        AskEntry *a;
+        Lane *lane;
+
+        HASH_FIND_STR(e->coalesced, key, a);
+        if (!a)
+                return;
+        if (a->state == ASK_IN_FLIGHT) {
+                uncoalesce(a);
+                return;
+        }
+        rec = journal_batch_add(batch->journal, JOURNAL_ASK_DELETE);
+        rec->id = a->id;
+        lane = a->lane;
+        if (lane && lane->current == a)
+                lane->current = NULL;
+        entry_free(a);
+        if (lane)
+                lane_advance(e, lane);
+}
+
+static void set_timed(AskEntry *a, int64_t after_ms, bool for_token)
+{
+        FlowEngine *e = a->engine;
+        HeapNode *min;
+
+        a->state = ASK_TIMED;
+        a->for_token = for_token;
+        heap_insert(&e->ask_heap, &a->heap, loop_now_ms(e->loop) + after_ms);
+        min = heap_min(&e->ask_heap);
+        loop_timer_set(e->ask_timer, MAX2(min->key - loop_now_ms(e->loop), (int64_t) 0));
+}
+
+static void on_ask_timer(void *userdata)
+{
+        FlowEngine *e = userdata;
+        int64_t now_ms = loop_now_ms(e->loop);
+        HeapNode *min;
+
+        while ((min = heap_min(&e->ask_heap)) && min->key <= now_ms) {
+                heap_remove(&e->ask_heap, min);
+                make_ready(container_of(min, AskEntry, heap));
+        }
+        if (min)
+                loop_timer_set(e->ask_timer, min->key - now_ms);
+}
+
+static bool past_deadline(const AskEntry *a, int64_t after_ms)
+{
+        return a->verb->verb->deadline_ms > 0 &&
+               clock_realtime_ms() + after_ms > a->ask.created_ms + a->verb->verb->deadline_ms;
+}
+
+/* Starts a ready ask if it may start now. */
+static void start(AskEntry *a)
+{
+        VerbEntry *v = a->verb;
+        int64_t wait_ms;
+
+        list_remove(&a->link);
+        if (past_deadline(a, 0)) {
+                finish(a, ASK_TEMPFAIL, ask_error("deadline", "it was not done in time"));
+                return;
+        }
+        if (a->ask.uncertain && v->verb->max_attempts == 1) {
+                finish(a, ASK_TEMPFAIL, ask_error("interrupted", "the gateway was restarted while it was under way"));
+                return;
+        }
+        wait_ms = v->verb->wait_ms ? v->verb->wait_ms(v->owner, &a->ask) : 0;
+        if (wait_ms > 0) {
+                set_timed(a, wait_ms, true);
+                return;
+        }
+        a->state = ASK_IN_FLIGHT;
+        v->n_inflight++;
+        a->ask.attempt++;
+        FAILPOINT("ask.before_start");
+        if (a->ask.uncertain && v->verb->probe)
+                v->verb->probe(v->owner, &a->ask);
+        else
+                v->verb->start(v->owner, &a->ask);
+        FAILPOINT("ask.after_start");
+}
+
+void asks_pump(FlowEngine *e)
+{
+        VerbEntry *v, *next;
+
+        if (e->stopping)
+                return;
+        for (unsigned priority = 0; priority < ASK_N_PRIORITIES; priority++)
+                HASH_ITER(hh, e->verbs, v, next) {
+                        unsigned max = v->verb->max_inflight;
+
+                        while (!list_empty(&v->ready[priority]) && (max == 0 || v->n_inflight < max))
+                                start(list_first(&v->ready[priority], AskEntry, link));
+                }
+}
+
+static void on_pump(void *userdata)
+{
+        FlowEngine *e = userdata;
+
+        e->pump_scheduled = false;
+        asks_pump(e);
+}
+
+static void schedule_pump(FlowEngine *e)
+{
+        if (e->pump_scheduled)
+                return;
+        e->pump_scheduled = true;
+        loop_defer(e->loop, on_pump, e);
+}
+
+void flow_engine_kick(FlowEngine *e)
+{
+        /* Collected first: a started ask may be timed again at once. */
+        List due;
+
+        list_init(&due);
+        for (size_t i = 0; i < e->ask_heap.n; i++) {
+                AskEntry *a = container_of(e->ask_heap.nodes[i], AskEntry, heap);
+
+                if (a->for_token)
+                        list_append(&due, &a->link);
+        }
+        list_for_each_safe(node, &due) {
+                AskEntry *a = list_entry(node, AskEntry, link);
+
+                list_remove(node);
+                heap_remove(&e->ask_heap, &a->heap);
+                make_ready(a);
+        }
+}
+
+static int64_t backoff_ms(const AskEntry *a)
+{
+        int64_t base = a->verb->verb->backoff_ms;
+
+        for (unsigned i = 1; i < a->ask.attempt && base < BACKOFF_MAX_MS; i++)
+                base *= 2;
+        base = MIN2(base, (int64_t) BACKOFF_MAX_MS);
+        return base / 2 + (int64_t) (random_u64() % (uint64_t) (base / 2 + 1));
+}
+
+void ask_done(Ask *ask, const AskResult *result)
+{
+        AskEntry *a = container_of(ask, AskEntry, ask);
+        const AskVerb *verb = a->verb->verb;
+        int64_t after_ms;
+
+        a->verb->n_inflight--;
+        schedule_pump(a->engine);
+        FAILPOINT("ask.done");
+        after_ms = result->retry_after_ms > 0 ? result->retry_after_ms : backoff_ms(a);
+        if (result->outcome != ASK_TEMPFAIL || (verb->max_attempts && a->ask.attempt >= verb->max_attempts) ||
+            past_deadline(a, after_ms)) {
+                finish(a, result->outcome, result->value);
+                return;
+        }
+        log_info("flow", "%s %s: attempt %u failed (%s), again in %lld ms", ask->verb, ask->key, ask->attempt,
+                 json_str_or(result->value, "error", "?"), (long long) after_ms);
+        json_decref(result->value);
+        a->ask.uncertain |= result->uncertain;
+        set_timed(a, after_ms, false);
+        /* A more urgent one may have arrived in the lane meanwhile. */
+        if (a->lane)
+                for (unsigned i = 0; i < a->ask.priority; i++)
+                        if (!list_empty(&a->lane->waiting[i])) {
+                                heap_remove(&a->engine->ask_heap, &a->heap);
+                                a->state = ASK_IN_LANE;
+                                a->lane->current = NULL;
+                                list_prepend(&a->lane->waiting[a->ask.priority], &a->link);
+                                lane_advance(a->engine, a->lane);
+                                return;
+                        }
+}
+
+void ask_absent(Ask *ask)
+{
+        AskEntry *a = container_of(ask, AskEntry, ask);
+
+        /* Nothing happened yet: from here on it is a fresh attempt, with its own token. */
+        a->verb->n_inflight--;
+        a->ask.uncertain = false;
+        a->ask.attempt--;
+        make_ready(a);
+}
+
+void asks_init(FlowEngine *e)
+{
+        list_init(&e->asks);
+        e->ask_timer = loop_timer_new(e->loop, on_ask_timer, e);
+}
+
+void asks_deinit(FlowEngine *e)
+{
+        VerbEntry *v, *v_next;
+        Lane *lane, *lane_next;
+
+        /* What is in flight belongs to adapters that are gone by now; the rows stay for the next start. */
+        list_for_each_safe(node, &e->asks)
+                entry_free(list_entry(node, AskEntry, all_link));
+        HASH_ITER(hh, e->lanes, lane, lane_next) {
+                HASH_DEL(e->lanes, lane);
+                free(lane->name);
+                free(lane);
+        }
+        HASH_ITER(hh, e->verbs, v, v_next) {
+                HASH_DEL(e->verbs, v);
+                free(v);
+        }
+        heap_deinit(&e->ask_heap);
+        loop_timer_free(e->ask_timer);
+}

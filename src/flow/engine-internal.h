@@ -1,0 +1,136 @@
+/* Shared by the engine's own files: engine.c (slots, batches, delivery), turn.c (one turn), asks.c (the outbox),
+ * timers.c. */
+#pragma once
+
+#include <uthash.h>
+
+#include "base/heap.h"
+#include "flow/engine.h"
+
+#define FLOW_REF_SIZE 17
+#define EVENT_ENTER "enter"
+#define EVENT_TIMER "timer"
+
+/* One thing to be consumed by one turn. */
+typedef struct EventItem {
+        List link;
+        char *name, *tag;
+        char *text;       /* JSON of the data, parsed when its turn comes; NULL = {} */
+        json_t *data;     /* or already parsed */
+        AskOutcome outcome;
+        int64_t inbox_id; /* row to delete with the turn; 0 = none */
+        int64_t ask_id;   /* likewise */
+        bool volatile_;   /* dropped rather than parked */
+        unsigned n_faults;
+} EventItem;
+
+typedef enum SlotState { SLOT_LOADING, SLOT_READY, SLOT_GONE } SlotState;
+
+/* A flow in memory. Exists while there is something to do, and a while longer. */
+typedef struct Slot {
+        int64_t flow_id;
+        FlowEngine *engine;
+        SlotState state;
+        const FlowKind *kind;
+        const FlowStep *step;
+        char *data;         /* JSON text as last written */
+        bool quarantined;
+        List queue, parked; /* of EventItem */
+        unsigned n_parked;
+        List run_link;      /* in engine->runnable */
+        List idle_link;     /* in engine->idle, least recently used first */
+        LoopTimer *again;   /* waits before a faulting event is tried again */
+        UT_hash_handle hh;
+} Slot;
+
+typedef struct TimerSet TimerSet;
+typedef struct AskEntry AskEntry;
+typedef struct Lane Lane;
+typedef struct VerbEntry VerbEntry;
+
+/* What a committed batch has to do in memory, beside what its records say. */
+typedef struct DeliveryDone {
+        size_t record;
+        void (*done)(void *userdata, FlowDelivered outcome);
+        void *userdata;
+} DeliveryDone;
+typedef struct ListDone {
+        size_t record;
+        FlowListFn done;
+        void *userdata;
+} ListDone;
+typedef struct EngineBatch {
+        FlowEngine *engine;
+        JournalBatch *journal;
+        DeliveryDone *deliveries;
+        size_t n_deliveries, size_deliveries;
+        ListDone *lists;
+        size_t n_lists;
+        List asks; /* AskEntry, to be released into their lanes */
+        List link;
+} EngineBatch;
+
+struct FlowEngine {
+        Loop *loop;
+        Journal *journal;
+        FlowEngineConfig config;
+
+        Slot *slots;
+        List runnable, idle;
+        unsigned n_idle;
+        bool run_scheduled, flush_scheduled;
+        EngineBatch *open;   /* being filled; NULL = none */
+        unsigned n_inflight; /* batches */
+        List stalled;        /* EngineBatch whose commit failed, in order */
+        LoopTimer *retry_commit, *prune;
+        unsigned n_pending;
+        int64_t last_id;
+        bool started, stopping;
+        LoopFn stopped;
+        void *stopped_userdata;
+
+        Heap timer_heap;
+        TimerSet *timer_sets;
+        LoopTimer *timer;
+
+        VerbEntry *verbs;
+        Lane *lanes;
+        AskEntry *coalesced;
+        List asks; /* all of them */
+        Heap ask_heap; /* asks that wait for a time */
+        LoopTimer *ask_timer;
+        bool pump_scheduled;
+
+        struct {
+                MetricSeries *turns, *faults, *quarantined, *ignored, *parked, *duplicates, *unrouted, *refused,
+                        *commit_failures, *asks_pending, *asks_dead, *slots;
+        } metrics;
+};
+
+/* engine.c */
+EngineBatch *engine_batch(FlowEngine *e); /* the open one; flushed at the end of this loop iteration */
+int64_t engine_next_id(FlowEngine *e);
+void engine_push(FlowEngine *e, int64_t flow_id, EventItem *item /* stolen */);
+void event_item_free(EventItem *item);
+void engine_slot_idle(Slot *slot);
+void engine_slot_run(Slot *slot); /* puts it among the runnable */
+
+/* turn.c: consumes the first event of a ready slot's queue. */
+void turn_run(Slot *slot);
+
+/* asks.c */
+void asks_init(FlowEngine *e);
+void asks_deinit(FlowEngine *e);
+AskEntry *asks_create(FlowEngine *e, int64_t flow_id, const JournalRecord *rec, json_t *args /* stolen */);
+void asks_release(FlowEngine *e, EngineBatch *batch); /* committed: into the lanes */
+void asks_recover(FlowEngine *e, const JournalRecord *rec);
+void asks_forget(FlowEngine *e, EngineBatch *batch, int64_t flow_id, const char *coalesce);
+void asks_pump(FlowEngine *e);
+void asks_batch_add(EngineBatch *batch, AskEntry *entry);
+void asks_batch_drop(EngineBatch *batch);
+
+/* timers.c */
+void timers_init(FlowEngine *e);
+void timers_deinit(FlowEngine *e);
+void timers_set(FlowEngine *e, int64_t flow_id, const char *name, int64_t due_ms);
+void timers_cancel(FlowEngine *e, int64_t flow_id, const char *name /* NULL = all */);

@@ -1,0 +1,64 @@
+/* The engine, as the composition root sees it: kinds and verbs are registered, events are delivered, and every
+ * accepted event leads to exactly one turn, whatever dies meanwhile.
+ *
+ * The turn runs in memory on the loop thread, at once and on top of turns that are not yet committed: batches commit
+ * in order, so the later turn can never survive without the earlier one. What leaves the process (an
+ * acknowledgement, the start of an ask) waits for the commit. */
+#pragma once
+
+#include "base/metric.h"
+#include "flow/flow.h"
+#include "store/journal.h"
+
+typedef struct FlowEngine FlowEngine;
+
+typedef struct FlowEngineConfig {
+        const FlowKind *const *kinds; /* NULL-terminated, static */
+        unsigned max_pending;         /* deliveries not yet durable, before more are refused; default 20,000 */
+        unsigned max_slots;           /* idle flows kept in memory; default 512 */
+} FlowEngineConfig;
+
+int flow_engine_new(FlowEngine **ret, Loop *loop, Journal *journal /* borrowed */, Metrics *metrics,
+                    const FlowEngineConfig *config);
+/* Before flow_engine_start(). `verb` is static, `owner` outlives the engine. */
+void flow_engine_add_verb(FlowEngine *e, const AskVerb *verb, void *owner);
+/* Takes up what a restart left: pending asks (as uncertain), timers, waiting events. */
+int flow_engine_start(FlowEngine *e);
+/* No new asks are started and no new deliveries accepted; `done` once everything submitted is durable. */
+void flow_engine_stop(FlowEngine *e, LoopFn done, void *userdata);
+void flow_engine_free(FlowEngine *e);
+DEFINE_CLEANUP(FlowEngine *, flow_engine_free);
+
+typedef enum FlowDelivered {
+        FLOW_DELIVERED, /* durable: acknowledge */
+        FLOW_DUPLICATE, /* was accepted before: acknowledge */
+        FLOW_UNROUTED,  /* no flow has that address: nobody's business; acknowledge, or tell the person */
+        FLOW_REFUSED,   /* too much is waiting, or the engine is stopping: do not acknowledge */
+} FlowDelivered;
+
+typedef struct FlowDelivery {
+        const char *address;
+        const char *kind;      /* makes a flow when none has the address; NULL = it must exist */
+        const char *event;
+        const char *dedup_key; /* NULL: may be delivered any number of times */
+        char *json;            /* stolen: the event's data, an object as JSON text; NULL = {} */
+        /* Once, after the commit; never from inside flow_deliver(). May be NULL. */
+        void (*done)(void *userdata, FlowDelivered outcome);
+        void *userdata;
+} FlowDelivery;
+void flow_deliver(FlowEngine *e, const FlowDelivery *d);
+/* For what may be lost: reaches the flow only if it is there, is never stored, costs no commit of its own. */
+void flow_hint(FlowEngine *e, const char *ref /* of flow_ref() */, const char *event, json_t *data /* stolen */);
+
+/* An adapter's circumstances changed (a bridge connected): asks that waited for their wait_ms() are asked again. */
+void flow_engine_kick(FlowEngine *e);
+
+bool flow_engine_healthy(const FlowEngine *e); /* false while the journal cannot commit */
+
+/* For operators: a JSON array as text, borrowed until the callback returns. */
+typedef void (*FlowListFn)(void *userdata, const char *json);
+void flow_engine_list(FlowEngine *e, const char *kind, const char *status, int64_t limit, FlowListFn done,
+                      void *userdata);
+void flow_engine_list_asks(FlowEngine *e, const char *status, int64_t limit, FlowListFn done, void *userdata);
+/* Lets a quarantined flow try again. */
+void flow_engine_retry(FlowEngine *e, const char *ref);
