@@ -39,11 +39,13 @@ static void check_value(const JsonSlice *s, const json_t *value)
         }
 }
 
-/* jansson refuses a few texts that are JSON: integers beyond 64 bits, reals beyond a double, lone surrogates.
+/* jansson refuses a few texts that are JSON: integers beyond 64 bits, reals beyond a double, lone
+ * surrogates, a NUL in a key.
  */
 static bool beyond_jansson(const json_error_t *error)
 {
         return json_error_code(error) == json_error_numeric_overflow || strstr(error->text, "nicode") ||
+               json_error_code(error) == json_error_null_byte_in_key ||
                json_error_code(error) == json_error_stack_overflow ||
                json_error_code(error) == json_error_duplicate_key;
 }

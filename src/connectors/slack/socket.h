@@ -3,6 +3,7 @@
  * (https://docs.slack.dev/apis/events-api/using-socket-mode). */
 #pragma once
 
+#include "base/json.h"
 #include "base/metric.h"
 #include "base/secret.h"
 #include "net/http-client.h"
