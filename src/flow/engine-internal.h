@@ -43,6 +43,13 @@ typedef struct Slot {
         UT_hash_handle hh;
 } Slot;
 
+/* Where recent deliveries went, for hints; uthash keeps the order of insertion, the oldest goes first. */
+typedef struct KnownAddress {
+        char *address;
+        int64_t flow_id;
+        UT_hash_handle hh;
+} KnownAddress;
+
 typedef struct TimerSet TimerSet;
 typedef struct AskEntry AskEntry;
 typedef struct Lane Lane;
@@ -76,6 +83,7 @@ struct FlowEngine {
         FlowEngineConfig config;
 
         Slot *slots;
+        KnownAddress *known;
         List runnable, idle;
         unsigned n_idle;
         bool run_scheduled, flush_scheduled;

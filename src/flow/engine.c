@@ -22,6 +22,7 @@
 #define SEEN_KEPT_MS (30LL * 24 * 3600 * 1000)
 #define DEFAULT_MAX_PENDING 20000
 #define DEFAULT_MAX_SLOTS 512
+#define KNOWN_MAX 4096
 
 static void schedule_flush(FlowEngine *e);
 static void batch_done(JournalBatch *journal, int r);
@@ -382,12 +383,37 @@ static void slot_loaded(FlowEngine *e, const JournalRecord *rec)
         engine_slot_run(slot);
 }
 
+static void known_free(FlowEngine *e, KnownAddress *k)
+{
+        HASH_DEL(e->known, k);
+        free(k->address);
+        free(k);
+}
+
+static void remember_address(FlowEngine *e, const char *address, int64_t flow_id)
+{
+        KnownAddress *k;
+
+        HASH_FIND_STR(e->known, address, k);
+        if (k) {
+                k->flow_id = flow_id;
+                return;
+        }
+        if (HASH_COUNT(e->known) >= KNOWN_MAX)
+                known_free(e, e->known);
+        k = mem_new(KnownAddress);
+        k->address = mem_strdup(address);
+        k->flow_id = flow_id;
+        HASH_ADD_KEYPTR(hh, e->known, k->address, strlen(k->address), k);
+}
+
 static void delivered(FlowEngine *e, const JournalRecord *rec)
 {
         Slot *slot = slot_find(e, rec->flow_id);
 
         if (rec->outcome != JOURNAL_DELIVERED)
                 return;
+        remember_address(e, rec->address, rec->flow_id);
         if (rec->created && !slot) {
                 slot = slot_new(e, rec->flow_id);
                 slot->state = SLOT_READY;
@@ -517,15 +543,21 @@ void flow_deliver(FlowEngine *e, const FlowDelivery *d)
         free(d->json);
 }
 
-void flow_hint(FlowEngine *e, const char *ref, const char *event, json_t *data)
+void flow_hint(FlowEngine *e, const char *address, const char *event, json_t *data)
 {
-        int64_t flow_id = (int64_t) strtoull(ref, NULL, 16);
-        EventItem *item = mem_new(EventItem);
+        KnownAddress *k;
+        EventItem *item;
 
+        HASH_FIND_STR(e->known, address, k);
+        if (!k) {
+                json_decref(data);
+                return;
+        }
+        item = mem_new(EventItem);
         item->name = mem_strdup(event);
         item->data = data ? data : json_object();
         item->volatile_ = true;
-        engine_push(e, flow_id, item);
+        engine_push(e, k->flow_id, item);
 }
 
 static void list_records(FlowEngine *e, JournalRecordType type, const char *kind, const char *status, int64_t limit,
@@ -673,6 +705,8 @@ void flow_engine_free(FlowEngine *e)
                 batch_free(list_entry(node, EngineBatch, link));
         HASH_ITER(hh, e->slots, slot, next)
                 slot_free(slot);
+        while (e->known)
+                known_free(e, e->known);
         asks_deinit(e);
         timers_deinit(e);
         loop_timer_free(e->retry_commit);

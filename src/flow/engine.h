@@ -47,8 +47,9 @@ typedef struct FlowDelivery {
         void *userdata;
 } FlowDelivery;
 void flow_deliver(FlowEngine *e, const FlowDelivery *d);
-/* For what may be lost: reaches the flow only if it is there, is never stored, costs no commit of its own. */
-void flow_hint(FlowEngine *e, const char *ref /* of flow_ref() */, const char *event, json_t *data /* stolen */);
+/* For what may be lost: is never stored, costs no commit of its own. Reaches a flow only through an address at which
+ * something durable has been delivered since the start, and not too long ago. */
+void flow_hint(FlowEngine *e, const char *address, const char *event, json_t *data /* stolen */);
 
 /* An adapter's circumstances changed (a bridge connected): asks that waited for their wait_ms() are asked again. */
 void flow_engine_kick(FlowEngine *e);
