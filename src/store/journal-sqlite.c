@@ -111,7 +111,7 @@ static int sqlite_fault(JournalSqlite *j, const char *what)
 }
 
 /* Binding shorthand: 'i' int64_t, 's' const char * (NULL allowed). The strings outlive the statement's run. */
-static sqlite3_stmt *bind(JournalSqlite *j, Statement which, const char *types, ...)
+static sqlite3_stmt *bind_row(JournalSqlite *j, Statement which, const char *types, ...)
 {
         sqlite3_stmt *s = j->statements[which];
         va_list ap;
@@ -137,7 +137,7 @@ static int step(JournalSqlite *j, sqlite3_stmt *s)
         sqlite3_reset(s);
         return r == SQLITE_DONE ? 0 : sqlite_fault(j, sqlite3_sql(s));
 }
-#define run(_j, ...) step(_j, bind(_j, __VA_ARGS__))
+#define run(_j, ...) step(_j, bind_row(_j, __VA_ARGS__))
 
 static int find_flow(JournalSqlite *j, const char *address, int64_t *ret_id)
 {
@@ -146,7 +146,7 @@ static int find_flow(JournalSqlite *j, const char *address, int64_t *ret_id)
         int r;
 
         *ret_id = direct ? (int64_t) strtoull(address + 5, NULL, 16) : 0;
-        s = direct ? bind(j, SQL_FLOW_EXISTS, "i", *ret_id) : bind(j, SQL_ADDRESS_GET, "s", address);
+        s = direct ? bind_row(j, SQL_FLOW_EXISTS, "i", *ret_id) : bind_row(j, SQL_ADDRESS_GET, "s", address);
         r = step(j, s);
         if (r <= 0)
                 return error_trace(r);
@@ -206,7 +206,7 @@ static char *column_text(sqlite3_stmt *s, int i)
 static int exec_load(JournalSqlite *j, JournalRecord *rec)
 {
         _cleanup_(journal_flow_freep) JournalFlow *f = mem_new(JournalFlow);
-        sqlite3_stmt *s = bind(j, SQL_FLOW_GET, "i", rec->flow_id);
+        sqlite3_stmt *s = bind_row(j, SQL_FLOW_GET, "i", rec->flow_id);
         int r = step(j, s);
 
         if (r <= 0)
@@ -218,7 +218,7 @@ static int exec_load(JournalSqlite *j, JournalRecord *rec)
         f->status = column_text(s, 4);
         sqlite3_reset(s);
 
-        s = bind(j, SQL_INBOX_GET, "i", rec->flow_id);
+        s = bind_row(j, SQL_INBOX_GET, "i", rec->flow_id);
         while ((r = step(j, s)) > 0) {
                 f->inbox = mem_resize(f->inbox, (f->n_inbox + 1) * sizeof(*f->inbox));
                 f->inbox[f->n_inbox++] = (JournalInboxRow) {
@@ -270,9 +270,9 @@ static int exec_record(JournalSqlite *j, JournalRecord *rec)
         case JOURNAL_PRUNE: return run(j, SQL_SEEN_PRUNE, "ii", rec->at_ms, (int64_t) PRUNE_ROWS);
         case JOURNAL_LOAD: return exec_load(j, rec);
         case JOURNAL_LIST:
-                return exec_text(j, rec, bind(j, SQL_LIST, "ssi", rec->kind, rec->status, rec->number));
+                return exec_text(j, rec, bind_row(j, SQL_LIST, "ssi", rec->kind, rec->status, rec->number));
         case JOURNAL_LIST_ASKS:
-                return exec_text(j, rec, bind(j, SQL_LIST_ASKS, "si", rec->status, rec->number));
+                return exec_text(j, rec, bind_row(j, SQL_LIST_ASKS, "si", rec->status, rec->number));
         }
         return error_origin(-EINVAL);
 }
