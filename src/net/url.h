@@ -9,7 +9,9 @@ typedef struct Url {
 } Url;
 
 void url_deinit(Url *u);
-/* http, https, ws, wss, postgres; no user information. > 0 = not such a URL. */
+enum { URL_E_INVALID = 1 };
+/* http, https, ws, wss, postgres; no user information. The host comes out in lower case, an IPv6 address
+ * without its brackets; a fragment is dropped. URL_E_INVALID = not such a URL; `ret` is empty then. */
 int url_parse(const char *text, Url *ret);
 
 void url_encode(Buf *out, const char *text, size_t n_bytes);
@@ -25,7 +27,8 @@ typedef struct Form {
         size_t n;
 } Form;
 void form_deinit(Form *f);
-/* > 0 = malformed, or more than 256 fields. */
+enum { FORM_E_MALFORMED = 1, FORM_E_TOO_MANY }; /* a broken escape or a NUL; more than 256 fields */
+/* 0 or an outcome above, `ret` is empty then. A field without `=` has an empty value; empty fields are skipped. */
 int form_parse(const char *text, size_t n_bytes, Form *ret);
 const char *form_get(const Form *f, const char *name); /* the first; NULL */
 void form_append(Buf *out, const char *name, const char *value); /* adds & where needed */
