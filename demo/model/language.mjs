@@ -37,8 +37,8 @@ export const LIMITS = { words: 100_000, pauseMs: 600_000, steps: 1000, times: 10
 /** A mistake in a script; `message` is meant for the person who wrote it. */
 export class ScriptError extends Error {}
 
-/** One action of a turn; `calls`, `say`, … produce output, the others only delay or break it. */
-const produces = (action) => ['say', 'reason', 'call', 'die', 'abuse'].includes(action.type);
+/** Does this action make an answer, rather than delay one? */
+const produces = (action) => ['say', 'reason', 'call', 'die'].includes(action.type);
 
 const say = (text) => ({ type: 'say', chunks: [text], ms: 0 });
 const call = (tool, args) => ({ type: 'call', tool, args });
@@ -180,11 +180,10 @@ const STEP_START = new RegExp(`^(?:(?:${Object.keys(STEPS).join('|')}):(?=\\S)|(
 
 /** One step → its actions. Throws ScriptError. */
 export function parseStep(source) {
-  const text = source.trim();
-  const match = /^([a-z]+)(?::(.*))?$/s.exec(text);
+  const match = /^([a-z]+)(?::(.*))?$/s.exec(source);
   const name = match?.[1];
   if (!name || !Object.hasOwn(STEPS, name) || (match[2] === undefined && !BARE.includes(name))) {
-    throw new ScriptError(`not a step: ${JSON.stringify(text.slice(0, 60))}`);
+    throw new ScriptError(`not a step: ${JSON.stringify(source.slice(0, 60))}`);
   }
   const actions = STEPS[name](match[2] ?? '');
   return Array.isArray(actions) ? actions : [actions];
@@ -192,19 +191,19 @@ export function parseStep(source) {
 
 /** Does this turn end in an answer, whatever happens before? */
 export const isComplete = (actions) =>
-  actions.some((a) => produces(a) && !(a.type === 'die' && Number.isFinite(a.times))) ;
+  actions.some((a) => produces(a) && !(a.type === 'die' && Number.isFinite(a.times)));
 
 /**
  * A whole script → turns, each a list of actions. Throws ScriptError naming the step.
  * A failure that ends after some attempts leaves its turn to the steps behind it.
  */
 export function parseScript(source) {
-  const steps = source.split(/(?<!\\);;/).map((s) => s.replaceAll('\\;;', ';;'));
+  const steps = source.split(/(?<!\\);;/).map((s) => s.trim().replaceAll('\\;;', ';;'));
   if (steps.length > LIMITS.steps) throw new ScriptError(`more than ${LIMITS.steps} steps`);
   const turns = [];
   let open = [];
   steps.forEach((step, i) => {
-    if (step.trim() === '') return;
+    if (step === '') return;
     try {
       open.push(...parseStep(step));
     } catch (error) {

@@ -63,7 +63,7 @@ function scalar(reader, raw) {
     if (!/^'(?:[^']|'')*'$/.test(text)) reader.fail('unterminated quoted string');
     return text.slice(1, -1).replaceAll("''", "'");
   }
-  if (/^[&*!>%@`]/.test(text)) reader.fail(`"${text[0]}" is not supported here: quote the text`);
+  if (/^(?:[&*!>%@`]|[-?] )/.test(text)) reader.fail(`"${text[0]}" is not supported here: quote the text`);
   if (/:\s/.test(text)) reader.fail('": " inside plain text: quote it');
   return text;
 }

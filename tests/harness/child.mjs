@@ -49,14 +49,13 @@ export class Child {
         running.delete(this.process);
         resolve({ code: null, signal: null, error });
       });
-      this.process.once('exit', (code, signal) => {
-        // What the program itself started must not survive it either.
-        killGroup(this.process, 'SIGKILL');
+      this.process.once('exit', () => {
         running.delete(this.process);
-        resolve({ code, signal });
+        killGroup(this.process, 'SIGKILL'); // what the program itself started must not survive it either
       });
+      this.process.once('close', (code, signal) => resolve({ code, signal })); // now log() is complete
     });
-    if (this.process.pid !== undefined) running.add(this.process);
+    if (this.pid !== undefined) running.add(this.process);
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => this.#append(text));
     }
@@ -82,7 +81,8 @@ export class Child {
   async output(pattern, timeoutMs) {
     return until(
       `${pattern} in the output of ${this.name}`,
-      () => {
+      async () => {
+        if (!this.alive) await this.exit; // until then the log may be incomplete
         const match = pattern.exec(this.#log);
         if (!match && !this.alive) throw new Error(`${this.name} ended early:\n${this.#log.slice(-4000)}`);
         return match;

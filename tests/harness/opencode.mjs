@@ -7,11 +7,12 @@
 // into each configuration directory, which blocks the first request for over a minute where there is no network.
 // The switches below and a lock file prepared in the configuration directory prevent all of it.
 
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { Child, until } from './child.mjs';
@@ -20,6 +21,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TEMPLATE = join(ROOT, 'demo/opencode.json');
 const START_TIMEOUT_MS = 60_000; // 3.5 s on a quiet machine, several times that on a busy one
 
+const MARK = 'OPENCODE_UNDER_TEST';
 const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
 
 async function isProgram(file) {
@@ -54,11 +56,11 @@ export async function findOpenCode() {
 
 /** A port nobody listens on now. OpenCode cannot choose itself: given 0 it insists on 4096 first. */
 export function freePort() {
-  return new Promise((resolve, reject) => {
+  return new Promise((done, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {
       const { port } = server.address();
-      server.close(() => resolve(port));
+      server.close(() => done(port));
     });
   });
 }
@@ -162,7 +164,8 @@ function client(url, password) {
     const response = await fetch(new URL('/global/event', url), { headers, signal: stop.signal });
     if (!response.ok) throw new ApiError('GET', '/global/event', response.status, await response.text());
     const list = [];
-    const done = (async () => {
+    let ended = null; // why the stream is over
+    const read = async () => {
       let buffer = '';
       for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
         const frames = (buffer + text).split('\n\n');
@@ -172,11 +175,19 @@ function client(url, password) {
           if (payload.type !== 'sync') list.push({ directory, ...payload });
         }
       }
-    })().catch((error) => error); // the stream ends with the server or with close(); either is the caller's doing
+      throw new Error('the server closed it');
+    };
+    const done = read().catch((error) => {
+      ended = error;
+    });
+    const find = (type, predicate) => {
+      const found = list.find((e) => e.type === type && predicate(e.properties, e));
+      if (!found && ended) throw new Error(`the event stream is over, without ${type}: ${ended.message}`);
+      return found;
+    };
     return {
       list,
-      wait: (type, predicate = () => true, timeoutMs = 20_000) =>
-        until(`event ${type}`, () => list.find((e) => e.type === type && predicate(e.properties, e)), timeoutMs),
+      wait: (type, predicate = () => true, timeoutMs = 20_000) => until(`event ${type}`, () => find(type, predicate), timeoutMs),
       close: async () => {
         stop.abort();
         await done;
@@ -231,11 +242,50 @@ async function waitReady(child, url, password) {
   );
 }
 
-async function version(binary, env) {
+/** The version as npm knows it, or else as the program says (which takes a second of CPU). */
+async function versionOf(binary, env) {
+  const manifest = join(dirname(binary), '../package.json');
+  if (existsSync(manifest)) {
+    const { name, version } = JSON.parse(readFileSync(manifest, 'utf8'));
+    if (/^opencode-/.test(name)) return version;
+  }
   const child = new Child(binary, ['--version'], { env });
   const match = await child.output(/^\d+\.\d+\.\d+\S*$/m, START_TIMEOUT_MS);
   await child.exit;
   return match[0];
+}
+
+/**
+ * Kills what OpenCode's shell tool has left behind. Those commands run in process groups of their own, so they are
+ * known by a mark in their environment, which only Linux tells.
+ */
+function reap(mark) {
+  if (process.platform !== 'linux') return;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      if (!readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`${MARK}=${mark}`)) continue;
+      process.kill(Number(pid), 'SIGKILL');
+    } catch (error) {
+      // Gone meanwhile, or somebody else's process.
+      if (!['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(error.code)) throw error;
+    }
+  }
+}
+
+/** Starts the program on a port and waits until it answers. The free port may be taken by others meanwhile: again. */
+async function serve(binary, options, cwd, env) {
+  for (let attempt = 1; ; attempt++) {
+    const port = options.port ?? (await freePort());
+    const url = `http://127.0.0.1:${port}`;
+    const child = new Child(binary, ['serve', '--hostname', '127.0.0.1', '--port', String(port)], { cwd, env });
+    try {
+      await waitReady(child, url, options.password);
+      return { child, port, url };
+    } catch (error) {
+      await child.kill9();
+      if (options.port !== undefined || attempt === 3 || !/ServeError|EADDRINUSE/.test(child.log())) throw error;
+    }
+  }
 }
 
 /**
@@ -256,23 +306,22 @@ async function version(binary, env) {
 export async function startOpenCode(options = {}) {
   const binary = await findOpenCode();
   const home = options.home ?? (await mkdtemp(join(tmpdir(), 'opencode-home-')));
-  const env = environment({ ...options, home });
-  const removeHome = async () => {
+  if (resolve(home) === homedir()) throw new Error('OpenCode under test must not have the home of the user');
+  const mark = randomUUID();
+  const env = { ...environment({ ...options, home }), [MARK]: mark };
+  const clear = async () => {
+    reap(mark);
     if (options.home === undefined) await rm(home, { recursive: true, force: true, maxRetries: 5 });
   };
-  let child;
   try {
     await mkdir(join(home, 'tmp'), { recursive: true });
-    const release = await version(binary, env);
-    await prepareHome({ home, config: options.config, pluginPath: options.pluginPath, version: release });
-    const port = options.port ?? (await freePort());
-    const url = `http://127.0.0.1:${port}`;
-    child = new Child(binary, ['serve', '--hostname', '127.0.0.1', '--port', String(port)], { cwd: options.directory ?? home, env });
-    await waitReady(child, url, options.password);
+    const version = await versionOf(binary, env);
+    await prepareHome({ home, config: options.config, pluginPath: options.pluginPath, version });
+    const { child, port, url } = await serve(binary, options, options.directory ?? home, env);
     const { api, events } = client(url, options.password);
     const ending = (how) => async () => {
       const result = await child[how]();
-      await removeHome();
+      await clear();
       return result;
     };
     return {
@@ -280,7 +329,7 @@ export async function startOpenCode(options = {}) {
       pid: child.pid,
       home,
       port,
-      version: release,
+      version,
       log: () => child.log(),
       stop: ending('stop'),
       kill9: ending('kill9'),
@@ -289,8 +338,7 @@ export async function startOpenCode(options = {}) {
       ...sessions(api),
     };
   } catch (error) {
-    await child?.kill9();
-    await removeHome();
+    await clear();
     throw error;
   }
 }
