@@ -14,10 +14,10 @@ typedef struct Bridge Bridge;
 
 typedef struct BridgeEvent {
         const char *bridge_id;
-        int64_t seq;          /* > 0: durable, answer with bridge_event_durable(); 0: volatile */
-        const char *type;     /* "permission.asked", … */
+        int64_t seq;      /* > 0: durable, answer with bridge_event_durable(); 0: volatile */
+        const char *type; /* "permission.asked", … */
         const char *session_id, *root_id, *directory; /* "" when the frame has none (reconcile) */
-        const json_t *frame;  /* the whole, checked frame; borrowed until the callback returns */
+        const json_t *frame; /* the whole, checked frame; borrowed until the callback returns */
 } BridgeEvent;
 
 typedef struct BridgeConfig {
@@ -29,17 +29,23 @@ typedef struct BridgeConfig {
 } BridgeConfig;
 
 int bridge_new(Bridge **ret, Loop *loop, Metrics *metrics, const BridgeConfig *config);
-void bridge_free(Bridge *b);
+void bridge_free(Bridge *b); /* cuts the connections; asks under way are not ended */
 DEFINE_CLEANUP(Bridge *, bridge_free);
 
 /* Takes an HTTP request for /api/opencode/bridge: checks the token, upgrades. Always answers it. */
 void bridge_accept(Bridge *b, HttpRequest *req);
-/* Everything of `bridge_id` up to and including `seq` is durable: acknowledges (once per loop iteration). */
+/* This one event is durable; called for each, in any order. Acknowledged is what is durable without a hole,
+ * once per loop iteration. */
 void bridge_event_durable(Bridge *b, const char *bridge_id, int64_t seq);
 
 unsigned bridge_connected(const Bridge *b); /* live plugin connections */
-json_t *bridge_status(const Bridge *b);     /* for /api and doctor: [{bridge_id, directories, pid, since_ms, …}] */
-void bridge_stop(Bridge *b);                /* closes the connections with 1001 */
+/* For /api and doctor, a new list of the live ones: [{bridge_id, pid, plugin_version, opencode_version|null,
+ * directories:[…], since_ms, ack, unstored, lost}]; `unstored` = events handed up and not yet durable. */
+json_t *bridge_status(const Bridge *b);
+/* Acknowledges what is durable, closes the connections with 1001, ends the asks under way (uncertain), and
+ * takes no new connections. */
+void bridge_stop(Bridge *b);
 
-/* Checks one frame from a plugin. NULL = fits; else the field's path, and *ret_why a static text. Pure. */
+/* Checks one frame from a plugin. NULL = fits; else the path of the first field that does not ("" = the frame
+ * itself), borrowed until the next call in this thread, and *ret_why a static text. */
 const char *bridge_frame_check(const json_t *frame, const char **ret_why);
