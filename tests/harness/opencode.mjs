@@ -211,15 +211,18 @@ function sessions(api) {
       parts: [{ type: 'text', text }],
       ...options,
     });
-  /** Waits until a session is not busy, and returns its messages [{info, parts}]. */
+  /**
+   * Waits until the last prompt is answered, stopped or failed, and nothing runs; returns the messages
+   * [{info, parts}]. Not being busy is not enough: right after prompt() a session is not busy yet.
+   */
   const idle = async (sessionID, { directory, timeoutMs = 30_000 } = {}) => {
-    await until(
-      `session ${sessionID} idle`,
-      async () => !(sessionID in (await api('GET', '/session/status', undefined, { directory }))),
-      timeoutMs,
-      50,
-    );
-    return api('GET', `/session/${sessionID}/message`);
+    const settled = async () => {
+      if (sessionID in (await api('GET', '/session/status', undefined, { directory }))) return null;
+      const messages = await api('GET', `/session/${sessionID}/message`);
+      const last = messages.at(-1)?.info;
+      return last?.role === 'assistant' && (last.time.completed || last.error) ? messages : null;
+    };
+    return until(`session ${sessionID} idle`, settled, timeoutMs, 50);
   };
   return { wake, session, prompt, idle };
 }
