@@ -111,10 +111,11 @@ export class Events {
 
   /** The directory's instance is gone; what ran in it has stopped, without an event of its own. */
   directoryGone(directory: string): void {
+    // First, so that the end of the runs does not reject them in OpenCode, which would load the directory again.
+    this.#pending.directoryGone(directory);
     for (const [, known] of this.#status.entries()) {
       if (known.place.directory === directory && known.type !== "idle") this.#setStatus(known.place, { type: "idle" });
     }
-    this.#pending.directoryGone(directory);
   }
 
   #observe(directory: string, type: string, session_id: string, props: JsonObject): void {

@@ -183,6 +183,8 @@ export class OpenCode {
   }
 
   async log(directory: string, level: string, message: string): Promise<void> {
-    await this.#request("POST", "/log", { directory, body: { service: "opencode-slack", level, message } });
+    // OpenCode 1.18 leaves `service` out of its log file, so the text names us too.
+    const body = { service: "slack-bridge", level, message: `slack-bridge: ${message}` };
+    await this.#request("POST", "/log", { directory, body });
   }
 }

@@ -69,7 +69,10 @@ export class Pending {
   /** The session's run is over: whatever it waited for is rejected. */
   sessionEnded(sessionId: string): void {
     for (const [id, request] of [...this.#requests]) {
-      if (request.place.session_id === sessionId) void this.rejectStale(request.kind, id, request.place);
+      if (request.place.session_id !== sessionId) continue;
+      // Off the list at once: idle is said several times, one rejection is enough.
+      this.#requests.delete(id);
+      void this.rejectStale(request.kind, id, request.place);
     }
   }
 

@@ -36,5 +36,5 @@ export function tailChars(text: string, max: number): string {
 
 /** One line, no control characters: for names that become part of a sentence. */
 export function oneLine(text: string, max: number): string {
-  return cutChars(text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim(), max);
+  return cutChars(text.replace(/[\p{Cc}\p{Z}]+/gu, " ").trim(), max);
 }

@@ -17,6 +17,8 @@ export class Gateway {
   refused = 0;
   probes = 0;
   ackEvents = true;
+  /** Accepts connections and says nothing. */
+  deaf = false;
   pingEvery_ms = 0;
   #acked = new Map();
   #sockets = new Set();
@@ -72,6 +74,7 @@ export class Gateway {
   }
 
   #receive(ws, frame) {
+    if (this.deaf) return;
     this.frames.push(frame);
     this.errors.push(...frameErrors("to-gateway", frame));
     if (frame.type === "hello") {
