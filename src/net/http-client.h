@@ -11,6 +11,8 @@ typedef struct HttpOp HttpOp;
 int http_client_new(HttpClient **ret, Loop *loop, const char *user_agent);
 void http_client_free(HttpClient *c); /* cancels what is under way, without callbacks */
 DEFINE_CLEANUP(HttpClient *, http_client_free);
+/* A PEM file of certificates to trust instead of the system's; NULL = the system's. For what starts after it. */
+void http_client_set_ca_file(HttpClient *c, const char *path);
 
 typedef struct HttpResult {
         int fault;           /* < 0: no answer (connection, TLS, deadline, too large); `status` is 0 then */
@@ -33,10 +35,12 @@ typedef struct HttpCall {
 } HttpCall;
 
 /* Everything in `call` is copied. `done` is called exactly once, never from inside this call, unless the
- * operation is cancelled first. */
+ * operation is cancelled first; the operation is gone then. It may start, cancel and free whatever it likes, the
+ * client too. < 0: the call itself cannot be made (a malformed URL, method or header), `done` is not called.
+ * A POST or PATCH is never repeated behind the caller's back, not even when a kept connection dies under it. */
 int http_client_send(HttpClient *c, const HttpCall *call, void (*done)(void *userdata, const HttpResult *result),
                      void *userdata, HttpOp **ret_op /* may be NULL */);
-void http_op_cancel(HttpOp *op);
+void http_op_cancel(HttpOp *op); /* without a callback; NULL is fine */
 
 /* Dials ws:// or wss://. `done` gets a live peer (fault == 0) or none, with the HTTP status of a refusal
  * (0 when there was none) and a text. Handshake headers as above. The peer's events are set in `done` by
@@ -46,7 +50,7 @@ typedef struct WsDialResult {
         unsigned status;
         int64_t retry_after_ms;
         const char *error;
-        WsPeer *peer;
+        WsPeer *peer; /* belongs to the caller, and outlives the client */
 } WsDialResult;
 int ws_dial(HttpClient *c, const char *url, const char *const *headers, size_t max_message_bytes, int64_t timeout_ms,
             void (*done)(void *userdata, const WsDialResult *result), void *userdata, HttpOp **ret_op);
