@@ -1,0 +1,69 @@
+/* The configuration: a YAML file, overridden by environment variables, checked against one table
+ * (conf-schema.c) that is also its documentation.
+ *
+ *     slack:
+ *       bot_token: xoxb-…        # or the environment variable SLACK_BOT_TOKEN
+ *     gateway:
+ *       listen: 127.0.0.1:8000
+ *
+ * Two levels, sections and keys; values are texts, whole numbers and lists of texts. Nobody's configuration
+ * needs YAML's aliases, anchors, tags or several documents, so they are refused, and so are unknown and
+ * duplicate keys: a misspelt allow-list that is ignored would let everybody in. Every error names its place
+ * ("gateway.yaml:12:5: slack.sockets: must be 1 to 4") and never a value, which may be a secret. */
+#pragma once
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+
+typedef struct ConfList {
+        char **items;
+        size_t n;
+} ConfList;
+
+/* Strings are never NULL after conf_load(); "" means not set. */
+typedef struct GatewayConf {
+        struct {
+                Secret bot_token, app_token;
+                char *api_url; /* ends in a slash */
+                int64_t sockets;
+                char *command;
+                ConfList allow_users, allow_channels; /* empty: all */
+                ConfList approvers;                   /* empty: everybody allowed */
+        } slack;
+        struct {
+                char *listen, *state_dir;
+                char *database_url; /* "" = SQLite in state_dir, "sqlite:PATH", or "memory:" */
+                Secret bridge_token;
+                LogLevel log_level;
+        } gateway;
+        struct {
+                char *url; /* like web_url: without a slash at the end */
+                Secret password;
+                char *directory, *agent;
+                char *model; /* "provider/model"; the model may have slashes of its own */
+                char *web_url;
+        } opencode;
+        struct {
+                int64_t sessions_working, queued_prompts, message_bytes;
+        } limits;
+        struct {
+                int64_t interval_ms;
+        } progress;
+} GatewayConf;
+
+/* Defaults, then the file (NULL = none; `required` = it is an error when it does not exist), then the
+ * environment (an empty variable counts as absent); then what must be there is looked for.
+ * < 0: *ret_error is an owned text for the operator with one line per mistake, *ret holds nothing. */
+int conf_load(const char *path, bool required, GatewayConf *ret, char **ret_error);
+void conf_deinit(GatewayConf *conf); /* `(GatewayConf) {0}` is fine */
+
+/* The part of conf_load() without files and environment: defaults and then `text`, called `name` in errors;
+ * nothing is mandatory. */
+int conf_parse(const char *name, const char *text, size_t n_bytes, GatewayConf *ret, char **ret_error);
+
+/* Every key with its type, default, environment variable and meaning, as a commented YAML file. */
+void conf_print_reference(FILE *out);
+/* The values in force, as YAML; secrets as ***. */
+void conf_print(const GatewayConf *conf, FILE *out);
