@@ -7,7 +7,7 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } f
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { until } from '../tests/harness/child.mjs';
@@ -25,7 +25,7 @@ let events;
 
 before(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'demo-test-'));
-  model = await startModel({ script: here('script.yaml') });
+  model = await startModel({ script: here('script.yaml'), wordMs: 0 });
   opencode = await startOpenCode({ modelUrl: model.url });
   events = await opencode.events();
 });
@@ -102,86 +102,89 @@ test('preparing again changes nothing, and other directories are not touched', (
   assert.equal(run('').status, 1);
 });
 
-for (const [answer, code, said] of [
-  ['Fall back to untitled (Recommended)', "'untitled' : slug", /becomes `untitled`, as you decided/],
-  ['Throw an error', 'throw new RangeError', /refused with a `RangeError`, as you decided/],
-  ['Make it an option', "fallback = 'untitled'", /option `fallback`, as you decided/],
-  ['misc', "'misc' : slug", /becomes `misc`, your own word/],
-  ['whatever you think is best', "'untitled' : slug", /\*\*Assumed:\*\*/],
-]) {
-  test(`from question to report: ${answer}`, async () => {
-    const directory = newSample();
-    const session = await opencode.session(directory, { title: undefined });
-    const { text, messages } = await converse(session, directory, 'Emoji titles break our blog, can you look?', { answer: [[answer]] });
-    assert.match(text, /^## Done: titles without letters get a slug\n/);
-    assert.match(text, said);
-    assert.match(text, /```diff\n[^]*\n```/);
-    assert.match(text, /\| Tests passed \| [78] \|\n\| Tests failed \| 0 \|/);
-    assert.ok(readFileSync(join(directory, 'src/slug.js'), 'utf8').includes(code));
-    assert.ok(testsPass(directory));
-    assert.deepEqual(git(directory, 'diff', '--name-only').split('\n'), ['README.md', 'src/slug.js', 'test/empty.test.js']);
-    const states = messages.flatMap((m) => m.parts).filter((p) => p.type === 'tool').map((p) => p.state.status);
-    assert.ok(states.every((state) => state === 'completed'), states.join());
-    const todos = await opencode.api('GET', `/session/${session.id}/todo`);
-    assert.ok(todos.length === 4 && todos.every((t) => t.status === 'completed'));
-    await events.wait('session.updated', (p) => p.info.id === session.id && p.info.title === 'Slugs for titles without letters');
-  });
-}
-
-test('the diff in the report is the diff of the code', async () => {
-  const directory = newSample();
-  const session = await opencode.session(directory);
-  const { text } = await converse(session, directory, 'fix it', { answer: [['Throw an error']] });
-  const changed = (diff) => diff.split('\n').filter((line) => /^[-+](?![-+])/.test(line));
-  const reported = /```diff\n([^]*?)```/.exec(text)[1];
-  assert.deepEqual(changed(reported), changed(git(directory, 'diff', 'src/slug.js')));
-});
-
-test('denied with a reason: said so, and followed up when asked', async () => {
-  const directory = newSample();
-  const session = await opencode.session(directory);
-  const { text } = await converse(session, directory, 'fix the slug test', {
-    answer: [[]],
-    permission: { reply: 'reject', message: 'not on this machine' },
-  });
-  assert.match(text, /^## Changed, not tested\n\nYou did not let me run the tests: “not on this machine”/);
-  assert.match(text, /\| Tests passed \| not run \|/);
-  assert.equal((await converse(session, directory, 'ok, run the tests')).text.trim(), 'All 8 tests pass.');
-});
-
-test('denied without a reason ends the turn; the next prompt is answered sensibly', async () => {
-  const directory = newSample();
-  const session = await opencode.session(directory);
-  await converse(session, directory, 'fix the slug test', { answer: [['misc']], permission: { reply: 'reject' } });
-  const say = async (prompt, options) => (await converse(session, directory, prompt, options)).text.trim();
-  assert.match(await say('show me what changed'), /^3 files changed/);
-  assert.equal(await say('try again'), 'All 8 tests pass.');
-  assert.match(await say('commit it', { permission: { reply: 'reject', message: 'later' } }), /^Not committed, as you wish: “later”/);
-  assert.match(await say('now commit it'), /^Committed as `[0-9a-f]+` on `main`/);
-  assert.equal(git(directory, 'log', '-1', '--format=%an %s'), 'Sample Give titles without letters a slug');
-  assert.match(await say('commit it'), /^There is nothing left to commit/);
-  assert.match(await say('Thanks!'), /^You are welcome/);
-  assert.match(await say('What is for lunch?'), /at the end of what I know/);
-});
-
-test('in a workspace the repository is found one level below, a second time without harm', async () => {
-  const workspace = join(scratch, 'workspace');
-  mkdirSync(workspace);
-  const directory = prepareSample(join(workspace, 'tidy-slug'));
-  for (const heading of [/^## Done/, /^## Done/]) {
-    const session = await opencode.session(workspace);
-    const { text } = await converse(session, workspace, 'fix the slug test', { answer: [['Fall back to untitled (Recommended)']] });
-    assert.match(text, heading);
-    assert.ok(testsPass(directory));
+// Each test has a session and a repository of its own, so several can be under way.
+describe('played', { concurrency: 4 }, () => {
+  for (const [answer, code, said] of [
+    ['Fall back to untitled (Recommended)', "'untitled' : slug", /becomes `untitled`, as you decided/],
+    ['Throw an error', 'throw new RangeError', /refused with a `RangeError`, as you decided/],
+    ['Make it an option', "fallback = 'untitled'", /option `fallback`, as you decided/],
+    ['misc', "'misc' : slug", /becomes `misc`, your own word/],
+    ['whatever you think is best', "'untitled' : slug", /\*\*Assumed:\*\*/],
+  ]) {
+    test(`from question to report: ${answer}`, async () => {
+      const directory = newSample();
+      const session = await opencode.session(directory, { title: undefined });
+      const { text, messages } = await converse(session, directory, 'Emoji titles break our blog, can you look?', { answer: [[answer]] });
+      assert.match(text, /^## Done: titles without letters get a slug\n/);
+      assert.match(text, said);
+      assert.match(text, /```diff\n[^]*\n```/);
+      assert.match(text, /\| Tests passed \| [78] \|\n\| Tests failed \| 0 \|/);
+      assert.ok(readFileSync(join(directory, 'src/slug.js'), 'utf8').includes(code));
+      assert.ok(testsPass(directory));
+      assert.deepEqual(git(directory, 'diff', '--name-only').split('\n'), ['README.md', 'src/slug.js', 'test/empty.test.js']);
+      const states = messages.flatMap((m) => m.parts).filter((p) => p.type === 'tool').map((p) => p.state.status);
+      assert.ok(states.every((state) => state === 'completed'), states.join());
+      const todos = await opencode.api('GET', `/session/${session.id}/todo`);
+      assert.ok(todos.length === 4 && todos.every((t) => t.status === 'completed'));
+      await events.wait('session.updated', (p) => p.info.id === session.id && p.info.title === 'Slugs for titles without letters');
+    });
   }
-});
 
-test('elsewhere it says that it knows only the sample; a greeting is answered', async () => {
-  const directory = join(scratch, 'elsewhere');
-  mkdirSync(directory);
-  const lost = await opencode.session(directory);
-  assert.match((await converse(lost, directory, 'fix the slug test')).text, /^There is no `src\/slug.js` in this directory/);
-  const greeting = await opencode.session(directory);
-  assert.match((await converse(greeting, directory, 'Hello!')).text, /^Hello\. I am a scripted model/);
-  assert.match((await converse(greeting, directory, 'ok')).text, /needs a session of its own/);
+  test('the diff in the report is the diff of the code', async () => {
+    const directory = newSample();
+    const session = await opencode.session(directory);
+    const { text } = await converse(session, directory, 'fix it', { answer: [['Throw an error']] });
+    const changed = (diff) => diff.split('\n').filter((line) => /^[-+](?![-+])/.test(line));
+    const reported = /```diff\n([^]*?)```/.exec(text)[1];
+    assert.deepEqual(changed(reported), changed(git(directory, 'diff', 'src/slug.js')));
+  });
+
+  test('denied with a reason: said so, and followed up when asked', async () => {
+    const directory = newSample();
+    const session = await opencode.session(directory);
+    const { text } = await converse(session, directory, 'fix the slug test', {
+      answer: [[]],
+      permission: { reply: 'reject', message: 'not on this machine' },
+    });
+    assert.match(text, /^## Changed, not tested\n\nYou did not let me run the tests: “not on this machine”/);
+    assert.match(text, /\| Tests passed \| not run \|/);
+    assert.equal((await converse(session, directory, 'ok, run the tests')).text.trim(), 'All 8 tests pass.');
+  });
+
+  test('denied without a reason ends the turn; the next prompt is answered sensibly', async () => {
+    const directory = newSample();
+    const session = await opencode.session(directory);
+    await converse(session, directory, 'fix the slug test', { answer: [['misc']], permission: { reply: 'reject' } });
+    const say = async (prompt, options) => (await converse(session, directory, prompt, options)).text.trim();
+    assert.match(await say('show me what changed'), /^3 files changed/);
+    assert.equal(await say('try again'), 'All 8 tests pass.');
+    assert.match(await say('commit it', { permission: { reply: 'reject', message: 'later' } }), /^Not committed, as you wish: “later”/);
+    assert.match(await say('now commit it'), /^Committed as `[0-9a-f]+` on `main`/);
+    assert.equal(git(directory, 'log', '-1', '--format=%an %s'), 'Sample Give titles without letters a slug');
+    assert.match(await say('commit it'), /^There is nothing left to commit/);
+    assert.match(await say('Thanks!'), /^You are welcome/);
+    assert.match(await say('What is for lunch?'), /at the end of what I know/);
+  });
+
+  test('in a workspace the repository is found one level below, a second time without harm', async () => {
+    const workspace = join(scratch, 'workspace');
+    mkdirSync(workspace);
+    const directory = prepareSample(join(workspace, 'tidy-slug'));
+    for (const heading of [/^## Done/, /^## Done/]) {
+      const session = await opencode.session(workspace);
+      const { text } = await converse(session, workspace, 'fix the slug test', { answer: [['Fall back to untitled (Recommended)']] });
+      assert.match(text, heading);
+      assert.ok(testsPass(directory));
+    }
+  });
+
+  test('elsewhere it says that it knows only the sample; a greeting is answered', async () => {
+    const directory = join(scratch, 'elsewhere');
+    mkdirSync(directory);
+    const lost = await opencode.session(directory);
+    assert.match((await converse(lost, directory, 'fix the slug test')).text, /^There is no `src\/slug.js` in this directory/);
+    const greeting = await opencode.session(directory);
+    assert.match((await converse(greeting, directory, 'Hello!')).text, /^Hello\. I am a scripted model/);
+    assert.match((await converse(greeting, directory, 'ok')).text, /needs a session of its own/);
+  });
 });

@@ -63,8 +63,8 @@ function pattern(value, where) {
   }
 }
 
-/** Text → chunks of a word each, so that it streams as a model's answer does. Joined they are the text again. */
-const chunksOf = (string) => string.match(/\s*\S+\s*/g) ?? [string];
+/** Text → chunks of a word each, so that it streams as a model's answer does; in one piece when there is no pace. */
+const chunksOf = (string, ms) => (ms > 0 && string.match(/\s*\S+\s*/g)) || [string];
 
 function compileCall(item, where) {
   if (typeof item === 'string') {
@@ -174,11 +174,14 @@ function compileFollowup(followup, where, wordMs) {
   };
 }
 
-/** Checks and compiles a script document. Throws ScriptError naming the place. */
-export function compileScript(document) {
+/**
+ * Checks and compiles a script document; `pace` in milliseconds per word takes the place of its word_ms.
+ * Throws ScriptError naming the place.
+ */
+export function compileScript(document, { pace } = {}) {
   checkKeys(document, SCRIPT_KEYS, 'script');
   if (document.version !== 1) fail('script.version', 'expected 1');
-  const wordMs = document.word_ms ?? 0;
+  const wordMs = pace ?? document.word_ms ?? 0;
   if (!Number.isInteger(wordMs) || wordMs < 0 || wordMs > 1000) fail('script.word_ms', 'expected 0 to 1000');
   if (!Array.isArray(document.scenarios)) fail('script.scenarios', 'expected a list');
   return document.scenarios.map((scenario, i) => {
@@ -196,16 +199,16 @@ export function compileScript(document) {
 }
 
 /** Reads a script file; `.json` is JSON, anything else YAML. Throws ScriptError, YamlError or a file error. */
-export function loadScript(file) {
+export function loadScript(file, options) {
   const source = readFileSync(file, 'utf8');
-  if (!file.endsWith('.json')) return compileScript(parseYaml(source));
+  if (!file.endsWith('.json')) return compileScript(parseYaml(source), options);
   let document;
   try {
     document = JSON.parse(source);
   } catch (error) {
     throw new ScriptError(`${file} is not JSON (${error.message})`);
   }
-  return compileScript(document);
+  return compileScript(document, options);
 }
 
 function whenHolds(when, context) {
@@ -259,7 +262,7 @@ function fillAction(action, context, groups) {
     const chosen = choose(choices, context);
     return fill(chosen.choice.template, context, choices.length === 1 ? groups : chosen.groups);
   });
-  return { type: action.type, ms: action.ms, chunks: chunksOf(texts.join('')) };
+  return { type: action.type, ms: action.ms, chunks: chunksOf(texts.join(''), action.ms) };
 }
 
 /**

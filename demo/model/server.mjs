@@ -193,13 +193,14 @@ function parseListen(value) {
   return [match[1] ?? match[2], Number(match[3])];
 }
 
-const USAGE = 'usage: server.mjs [--listen HOST:PORT] [--script FILE.yaml|FILE.json] [--quiet]';
+const USAGE = 'usage: server.mjs [--listen HOST:PORT] [--script FILE.yaml|FILE.json [--word-ms N]] [--quiet]';
 
 async function main() {
   const { values } = parseArgs({
     options: {
       listen: { type: 'string', default: '127.0.0.1:0' },
       script: { type: 'string' },
+      'word-ms': { type: 'string' },
       quiet: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -209,7 +210,8 @@ async function main() {
     return;
   }
   const [host, port] = parseListen(values.listen);
-  const scenarios = values.script ? loadScript(values.script) : [];
+  const pace = values['word-ms'] === undefined ? undefined : Number(values['word-ms']);
+  const scenarios = values.script ? loadScript(values.script, { pace }) : [];
   const server = new ModelServer({ scenarios, log: values.quiet ? () => {} : (line) => console.error(line) });
   const url = await server.listen(host, port);
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void server.close());

@@ -12,12 +12,12 @@ const SERVER = fileURLToPath(new URL('../../demo/model/server.mjs', import.meta.
 
 /**
  * Starts a model. `script` is a file name, or a script document as an object, or absent when all prompts carry
- * their own script; `port` 0 takes a free one.
+ * their own script; `wordMs` overrides the pace of a script file; `port` 0 takes a free one.
  * @returns {Promise<{url, pid, stop(), kill9(), log(), requests(options), clear(), waiting(), release(name),
  *   waitGate(name), waitRequest(predicate), outage(model, status)}>}
  *   `url` ends in /v1. requests() lists {number, session, model, kind, scenario, step, state, prompt, …}.
  */
-export async function startModel({ script, port = 0 } = {}) {
+export async function startModel({ script, wordMs, port = 0 } = {}) {
   const args = [SERVER, '--listen', `127.0.0.1:${port}`];
   let scratch = null;
   if (typeof script === 'object') {
@@ -27,6 +27,7 @@ export async function startModel({ script, port = 0 } = {}) {
   } else if (script !== undefined) {
     args.push('--script', script);
   }
+  if (wordMs !== undefined) args.push('--word-ms', String(wordMs));
   const child = new Child(process.execPath, args, { env: { PATH: process.env.PATH } });
   const cleanUp = async () => {
     if (scratch !== null) await rm(scratch, { recursive: true, force: true });
