@@ -22,6 +22,7 @@
 
 #define SCHEMA_VERSION "1"
 #define PRUNE_ROWS 1000
+#define BUSY_TIMEOUT_MS 2000
 
 typedef enum Statement {
         SQL_SEEN_PUT,
@@ -46,6 +47,7 @@ typedef enum Statement {
         SQL_ASK_PUT,
         SQL_ASK_DELETE,
         SQL_ASK_STATUS,
+        SQL_ASK_PRUNE,
         SQL_LIST,
         SQL_LIST_ASKS,
         N_STATEMENTS,
@@ -77,9 +79,10 @@ static const char *const statement_sql[N_STATEMENTS] = {
                         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         [SQL_ASK_DELETE] = "DELETE FROM ask WHERE id = ?1",
         [SQL_ASK_STATUS] = "UPDATE ask SET status = ?2, error = ?3 WHERE id = ?1",
+        [SQL_ASK_PRUNE] = "DELETE FROM ask WHERE status = 'dead' AND created_ms < ?1",
         [SQL_LIST] = "SELECT json_group_array(json_object('ref', printf('%016x', id), 'kind', kind, 'version', version, "
                      "'step', step, 'status', status, 'error', error, 'created_ms', created_ms, 'updated_ms', "
-                     "updated_ms, 'data', json(data))) FROM (SELECT * FROM flow WHERE (?1 IS NULL OR kind = ?1) AND "
+                     "updated_ms, 'data', CASE WHEN json_valid(data) THEN json(data) END)) FROM (SELECT * FROM flow WHERE (?1 IS NULL OR kind = ?1) AND "
                      "(?2 IS NULL OR status = ?2) ORDER BY created_ms DESC LIMIT ?3)",
         [SQL_LIST_ASKS] =
                 "SELECT json_group_array(json_object('id', id, 'flow', printf('%016x', flow_id), 'verb', verb, 'lane', "
@@ -245,6 +248,15 @@ static int exec_text(JournalSqlite *j, JournalRecord *rec, sqlite3_stmt *s)
         return 0;
 }
 
+static int exec_prune(JournalSqlite *j, JournalRecord *rec)
+{
+        if (run(j, SQL_ASK_PRUNE, "i", rec->at_ms) < 0 ||
+            run(j, SQL_SEEN_PRUNE, "ii", rec->at_ms, (int64_t) PRUNE_ROWS) < 0)
+                return error_trace(-EIO);
+        rec->number = sqlite3_changes(j->db);
+        return 0;
+}
+
 static int exec_record(JournalSqlite *j, JournalRecord *rec)
 {
         switch (rec->type) {
@@ -267,7 +279,7 @@ static int exec_record(JournalSqlite *j, JournalRecord *rec)
                            rec->number, rec->status, rec->key, rec->data, rec->at_ms);
         case JOURNAL_ASK_DELETE: return run(j, SQL_ASK_DELETE, "i", rec->id);
         case JOURNAL_ASK_DEAD: return run(j, SQL_ASK_STATUS, "iss", rec->id, "dead", rec->error);
-        case JOURNAL_PRUNE: return run(j, SQL_SEEN_PRUNE, "ii", rec->at_ms, (int64_t) PRUNE_ROWS);
+        case JOURNAL_PRUNE: return exec_prune(j, rec);
         case JOURNAL_LOAD: return exec_load(j, rec);
         case JOURNAL_LIST:
                 return exec_text(j, rec, bind_row(j, SQL_LIST, "ssi", rec->kind, rec->status, rec->number));
@@ -333,9 +345,9 @@ static void *writer_main(void *arg)
         pthread_mutex_lock(&j->mutex);
         for (;;) {
                 /* One transaction's results are fetched before the next begins: `finished_r` is theirs. */
-                while ((list_empty(&j->todo) && !j->stop) || !list_empty(&j->finished))
+                while (!j->stop && (list_empty(&j->todo) || !list_empty(&j->finished)))
                         pthread_cond_wait(&j->more, &j->mutex);
-                if (list_empty(&j->todo))
+                if (j->stop)
                         break;
                 list_init(&batches);
                 list_move_all(&batches, &j->todo);
@@ -362,6 +374,9 @@ static void on_finished(void *userdata)
         pthread_mutex_lock(&j->mutex);
         list_move_all(&batches, &j->finished);
         r = j->finished_r;
+        /* What was submitted behind a failed transaction fails with it: it must not commit before it. */
+        if (r < 0)
+                list_move_all(&batches, &j->todo);
         pthread_cond_signal(&j->more);
         pthread_mutex_unlock(&j->mutex);
         FAILPOINT("journal.before_done");
@@ -451,8 +466,7 @@ static int sqlite_scan(Journal *base, JournalScan *scan, void *userdata)
                 {"SELECT flow_id, name, due_ms FROM timer", scan_timer},
                 {"SELECT DISTINCT i.flow_id FROM inbox i JOIN flow f ON f.id = i.flow_id WHERE f.status = 'active'",
                  scan_waiting},
-                {"SELECT MAX(COALESCE((SELECT MAX(id) FROM ask), 0), COALESCE((SELECT MAX(id) FROM inbox), 0))",
-                 scan_last_id},
+                {"SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name IN ('ask', 'inbox')", scan_last_id},
         };
         JournalSqlite *j = container_of(base, JournalSqlite, base);
         int r = 0;
@@ -543,6 +557,8 @@ static int open_database(JournalSqlite *j, const char *path)
         }
         if (sqlite3_open(path ? path : ":memory:", &j->db) != SQLITE_OK)
                 return sqlite_fault(j, "cannot open the database");
+        /* An operator's own sqlite3 may hold the write lock for a moment. */
+        sqlite3_busy_timeout(j->db, BUSY_TIMEOUT_MS);
         /* FULL: a commit is on the disk before it is answered. The page cache stays small: the working set of a
          * gateway is a few hundred rows. */
         if (exec_sql(j, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -2000; "

@@ -29,7 +29,8 @@ typedef enum JournalRecordType {
                                * coalescing word, key, data = args, at_ms */
         JOURNAL_ASK_DELETE,   /* id */
         JOURNAL_ASK_DEAD,     /* id, error: kept for an operator to see */
-        JOURNAL_PRUNE,        /* at_ms: forgets dedup keys that are older, a thousand at a time */
+        JOURNAL_PRUNE,        /* at_ms: forgets dedup keys that are older, a thousand at a time → number: how many; and
+                               * dead asks that are older */
         /* Reads, in order with the writes around them. */
         JOURNAL_LOAD,         /* flow_id → result: the flow, or NULL */
         JOURNAL_LIST,         /* kind? (NULL = all), status?, number = limit → text: a JSON array of flows, newest first */
@@ -68,7 +69,8 @@ struct JournalBatch {
         JournalRecord *records;
         size_t n_records, size_records;
         List chunks; /* the arena */
-        /* On the loop thread, in order of submission. r < 0: nothing was written. The batch is the callee's again. */
+        /* On the loop thread, in order of submission. r < 0: nothing was written, and nothing that was submitted
+         * behind it. The batch is the callee's again. */
         void (*done)(JournalBatch *batch, int r);
         void *userdata;
         List link; /* the journal's while submitted */
@@ -85,7 +87,7 @@ typedef struct JournalScan {
         void (*on_ask)(void *userdata, const JournalRecord *ask);     /* pending ones, by id, as JOURNAL_ASK_PUT */
         void (*on_timer)(void *userdata, const JournalRecord *timer); /* as JOURNAL_TIMER_PUT */
         void (*on_waiting)(void *userdata, int64_t flow_id);          /* active flows with events in their inbox */
-        int64_t last_id; /* result: the highest id of inbox and asks so far */
+        int64_t last_id; /* result: the highest id that inbox or asks ever had, of deleted rows too */
 } JournalScan;
 
 typedef struct JournalOps {
