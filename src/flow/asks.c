@@ -25,12 +25,13 @@ struct AskEntry {
         Ask ask; /* what the adapter sees */
         FlowEngine *engine;
         int64_t id, flow_id;
-        char *key, *tag, *lane_name, *word;
+        char *key, *verb_name, *tag, *lane_name, *word;
         json_t *args;
         VerbEntry *verb;
         Lane *lane; /* NULL = none */
         AskState state;
-        bool for_token; /* TIMED because of wait_ms() */
+        bool for_token;        /* TIMED because of wait_ms() */
+        int64_t not_before_ms; /* loop time; the backoff holds even after having been overtaken */
         List link;
         List all_link; /* in engine->asks */
         HeapNode heap;
@@ -83,6 +84,7 @@ static void entry_free(AskEntry *a)
         metric_add(a->engine->metrics.asks_pending, -1);
         json_decref(a->args);
         free(a->key);
+        free(a->verb_name);
         free(a->tag);
         free(a->lane_name);
         free(a->word);
@@ -102,6 +104,7 @@ AskEntry *asks_create(FlowEngine *e, int64_t flow_id, const JournalRecord *rec, 
         a->id = rec->id;
         a->flow_id = flow_id;
         a->key = mem_strdup(rec->key);
+        a->verb_name = mem_strdup(rec->kind);
         a->tag = mem_strdup(rec->event);
         a->lane_name = mem_strdup(rec->address);
         a->word = mem_strdup(rec->status);
@@ -111,7 +114,7 @@ AskEntry *asks_create(FlowEngine *e, int64_t flow_id, const JournalRecord *rec, 
         HASH_FIND_STR(e->verbs, rec->kind, a->verb);
         a->ask = (Ask) {
                 .key = a->key,
-                .verb = a->verb ? a->verb->verb->name : "?",
+                .verb = a->verb_name,
                 .lane = a->lane_name,
                 .args = args,
                 .priority = (AskPriority) rec->number,
@@ -141,8 +144,16 @@ void asks_batch_drop(EngineBatch *batch)
                 entry_free(list_entry(node, AskEntry, link));
 }
 
+static void set_timed(AskEntry *a, int64_t after_ms, bool for_token);
+
 static void make_ready(AskEntry *a)
 {
+        int64_t wait_ms = a->not_before_ms - loop_now_ms(a->engine->loop);
+
+        if (wait_ms > 0) {
+                set_timed(a, wait_ms, false);
+                return;
+        }
         a->state = ASK_READY;
         list_append(&a->verb->ready[a->ask.priority], &a->link);
         schedule_pump(a->engine);
@@ -235,7 +246,7 @@ static void finish(AskEntry *a, AskOutcome outcome, json_t *value)
 static void release(AskEntry *a)
 {
         if (!a->verb) {
-                log_error("flow", "ask %s has a verb that this program does not know", a->key);
+                log_error("flow", "ask %s: this program does not know the verb %s", a->key, a->verb_name);
                 finish(a, ASK_PERMFAIL, ask_error("unknown_verb", NULL));
                 return;
         }
@@ -291,6 +302,8 @@ static void set_timed(AskEntry *a, int64_t after_ms, bool for_token)
 
         a->state = ASK_TIMED;
         a->for_token = for_token;
+        if (!for_token)
+                a->not_before_ms = loop_now_ms(e->loop) + after_ms;
         heap_insert(&e->ask_heap, &a->heap, loop_now_ms(e->loop) + after_ms);
         min = heap_min(&e->ask_heap);
         loop_timer_set(e->ask_timer, MAX2(min->key - loop_now_ms(e->loop), (int64_t) 0));
@@ -321,9 +334,11 @@ static void start(AskEntry *a)
 {
         VerbEntry *v = a->verb;
         int64_t wait_ms;
+        bool probing = a->ask.uncertain && v->verb->probe;
 
         list_remove(&a->link);
-        if (past_deadline(a, 0)) {
+        /* Whether it has happened is worth knowing even when it may not happen any more. */
+        if (past_deadline(a, 0) && !probing) {
                 finish(a, ASK_TEMPFAIL, ask_error("deadline", "it was not done in time"));
                 return;
         }
@@ -340,7 +355,7 @@ static void start(AskEntry *a)
         v->n_inflight++;
         a->ask.attempt++;
         FAILPOINT("ask.before_start");
-        if (a->ask.uncertain && v->verb->probe)
+        if (probing)
                 v->verb->probe(v->owner, &a->ask);
         else
                 v->verb->start(v->owner, &a->ask);

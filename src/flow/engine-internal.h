@@ -22,6 +22,7 @@ typedef struct EventItem {
         int64_t ask_id;   /* likewise */
         bool volatile_;   /* dropped rather than parked */
         unsigned n_faults;
+        uint64_t seed;    /* of the turn's random numbers; the same when it is tried again */
 } EventItem;
 
 typedef enum SlotState { SLOT_LOADING, SLOT_READY, SLOT_GONE } SlotState;
@@ -110,8 +111,8 @@ struct FlowEngine {
         bool pump_scheduled;
 
         struct {
-                MetricSeries *turns, *faults, *quarantined, *ignored, *parked, *duplicates, *unrouted, *refused,
-                        *commit_failures, *asks_pending, *asks_dead, *slots;
+                MetricSeries *turns, *faults, *quarantined, *ignored, *parked, *failed, *duplicates, *unrouted,
+                        *refused, *commit_failures, *asks_pending, *asks_dead, *slots;
         } metrics;
 };
 
@@ -125,6 +126,8 @@ void engine_slot_run(Slot *slot); /* puts it among the runnable */
 
 /* turn.c: consumes the first event of a ready slot's queue. */
 void turn_run(Slot *slot);
+/* The queue of a quarantined slot becomes rows, to come back when an operator lets the flow try again. */
+void turn_put_aside(Slot *slot);
 
 /* asks.c */
 void asks_init(FlowEngine *e);

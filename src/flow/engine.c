@@ -17,8 +17,10 @@
 
 #define MAX_INFLIGHT_BATCHES 2
 #define TURNS_PER_ITERATION 512
-#define COMMIT_RETRY_MS 1000
+#define DEFAULT_COMMIT_RETRY_MS 1000
+#define DEFAULT_FAULT_PAUSE_MS 1000
 #define PRUNE_EVERY_MS (60 * 1000)
+#define PRUNE_FULL_ROWS 1000 /* as many were pruned at once: more are waiting */
 #define SEEN_KEPT_MS (30LL * 24 * 3600 * 1000)
 #define DEFAULT_MAX_PENDING 20000
 #define DEFAULT_MAX_SLOTS 512
@@ -95,7 +97,7 @@ static void flush(FlowEngine *e)
 
 static void maybe_stopped(FlowEngine *e)
 {
-        if (e->stopping && e->stopped && !e->open && e->n_inflight == 0) {
+        if (e->stopping && e->stopped && !e->open && e->n_inflight == 0 && list_empty(&e->stalled)) {
                 LoopFn fn = take(e->stopped);
 
                 fn(e->stopped_userdata);
@@ -250,13 +252,16 @@ void engine_push(FlowEngine *e, int64_t flow_id, EventItem *item)
 
 static void slot_step(Slot *slot)
 {
+        if (slot->state == SLOT_LOADING)
+                return; /* it runs when it is loaded */
         if (slot->state == SLOT_READY && !slot->quarantined && !list_empty(&slot->queue))
                 turn_run(slot);
         if (slot->state == SLOT_GONE)
                 discard_for_gone(slot->engine, slot);
-        else if (slot->quarantined)
-                slot_free(slot); /* its events are rows; they come back when an operator lets it try again */
-        else if (!list_empty(&slot->queue))
+        else if (slot->quarantined) {
+                turn_put_aside(slot);
+                slot_free(slot);
+        } else if (!list_empty(&slot->queue))
                 engine_slot_run(slot);
         else
                 engine_slot_idle(slot);
@@ -366,7 +371,7 @@ static void slot_loaded(FlowEngine *e, const JournalRecord *rec)
         }
         slot->kind = find_kind(e, f->kind);
         slot->step = slot->kind ? find_step(slot->kind, f->step) : NULL;
-        slot->data = mem_strdup(f->data);
+        mem_strset(&slot->data, f->data);
         slot->quarantined = str_equal(f->status, "quarantined");
         if (!slot->step)
                 why = "this program does not know its kind or step";
@@ -443,6 +448,39 @@ static void answer_delivery(FlowEngine *e, const DeliveryDone *d, const JournalR
                 d->done(d->userdata, outcomes[rec->outcome]);
 }
 
+/* An operator's retry is durable. A load that was under way when it came still saw the quarantine. */
+static void retried(FlowEngine *e, const JournalRecord *rec)
+{
+        Slot *slot = slot_find(e, rec->flow_id);
+
+        if (!slot)
+                slot_load(slot_new(e, rec->flow_id));
+        else if (slot->quarantined) {
+                slot->quarantined = false;
+                slot_load(slot);
+        }
+}
+
+static void pruned(FlowEngine *e, const JournalRecord *rec)
+{
+        if (rec->number >= PRUNE_FULL_ROWS)
+                loop_timer_set(e->prune, e->config.commit_retry_ms);
+}
+
+static void record_committed(FlowEngine *e, const JournalRecord *rec)
+{
+        switch (rec->type) {
+        case JOURNAL_DELIVER: delivered(e, rec); break;
+        case JOURNAL_LOAD: slot_loaded(e, rec); break;
+        case JOURNAL_PRUNE: pruned(e, rec); break;
+        case JOURNAL_FLOW_STATUS:
+                if (str_equal(rec->status, "active"))
+                        retried(e, rec);
+                break;
+        default: break;
+        }
+}
+
 static void batch_committed(EngineBatch *b)
 {
         FlowEngine *e = b->engine;
@@ -451,14 +489,8 @@ static void batch_committed(EngineBatch *b)
                 answer_delivery(e, &b->deliveries[i], &b->journal->records[b->deliveries[i].record]);
         for (size_t i = 0; i < b->n_lists; i++)
                 b->lists[i].done(b->lists[i].userdata, b->journal->records[b->lists[i].record].text);
-        for (size_t i = 0; i < b->journal->n_records; i++) {
-                const JournalRecord *rec = &b->journal->records[i];
-
-                if (rec->type == JOURNAL_DELIVER)
-                        delivered(e, rec);
-                else if (rec->type == JOURNAL_LOAD)
-                        slot_loaded(e, rec);
-        }
+        for (size_t i = 0; i < b->journal->n_records; i++)
+                record_committed(e, &b->journal->records[i]);
         asks_release(e, b);
         batch_free(b);
 }
@@ -475,7 +507,7 @@ static void batch_done(JournalBatch *journal, int r)
                 log_error("flow", "the journal cannot commit (%s); nothing is acknowledged until it can",
                           strerror(-r));
                 list_append(&e->stalled, &b->link);
-                loop_timer_set(e->retry_commit, COMMIT_RETRY_MS);
+                loop_timer_set(e->retry_commit, e->config.commit_retry_ms);
                 return;
         }
         batch_committed(b);
@@ -586,18 +618,10 @@ void flow_engine_list_asks(FlowEngine *e, const char *status, int64_t limit, Flo
 
 void flow_engine_retry(FlowEngine *e, const char *ref)
 {
-        int64_t flow_id = (int64_t) strtoull(ref, NULL, 16);
         JournalRecord *rec = journal_batch_add(engine_batch(e)->journal, JOURNAL_FLOW_STATUS);
-        Slot *slot = slot_find(e, flow_id);
 
-        rec->flow_id = flow_id;
+        rec->flow_id = (int64_t) strtoull(ref, NULL, 16);
         rec->status = "active";
-        if (!slot)
-                slot_load(slot_new(e, flow_id));
-        else if (slot->quarantined) {
-                slot->quarantined = false;
-                slot_load(slot);
-        }
 }
 
 bool flow_engine_healthy(const FlowEngine *e)
@@ -622,6 +646,7 @@ static void make_metrics(FlowEngine *e, Metrics *m)
         e->metrics.quarantined = metrics_counter(m, "flow_quarantined_total", "Flows put aside after faults.", NULL);
         e->metrics.ignored = metrics_counter(m, "flow_ignored_total", "Events a step had no use for.", NULL);
         e->metrics.parked = metrics_counter(m, "flow_parked_total", "Events that came too early and wait.", NULL);
+        e->metrics.failed = metrics_counter(m, "flow_failed_total", "Flows that ended as failures.", NULL);
         e->metrics.duplicates = metrics_counter(m, "flow_duplicates_total", "Deliveries accepted before.", NULL);
         e->metrics.unrouted = metrics_counter(m, "flow_unrouted_total", "Deliveries for no flow.", NULL);
         e->metrics.refused = metrics_counter(m, "flow_refused_total", "Deliveries refused under load.", NULL);
@@ -642,6 +667,10 @@ int flow_engine_new(FlowEngine **ret, Loop *loop, Journal *journal, Metrics *met
                 e->config.max_pending = DEFAULT_MAX_PENDING;
         if (e->config.max_slots == 0)
                 e->config.max_slots = DEFAULT_MAX_SLOTS;
+        if (e->config.fault_pause_ms == 0)
+                e->config.fault_pause_ms = DEFAULT_FAULT_PAUSE_MS;
+        if (e->config.commit_retry_ms == 0)
+                e->config.commit_retry_ms = DEFAULT_COMMIT_RETRY_MS;
         list_init(&e->runnable);
         list_init(&e->idle);
         list_init(&e->stalled);

@@ -16,6 +16,8 @@ typedef struct FlowEngineConfig {
         const FlowKind *const *kinds; /* NULL-terminated, static */
         unsigned max_pending;         /* deliveries not yet durable, before more are refused; default 20,000 */
         unsigned max_slots;           /* idle flows kept in memory; default 512 */
+        unsigned fault_pause_ms;      /* before an event that faulted is tried again; default 1000 */
+        unsigned commit_retry_ms;     /* before a failed commit is tried again; default 1000 */
 } FlowEngineConfig;
 
 int flow_engine_new(FlowEngine **ret, Loop *loop, Journal *journal /* borrowed */, Metrics *metrics,
@@ -24,7 +26,8 @@ int flow_engine_new(FlowEngine **ret, Loop *loop, Journal *journal /* borrowed *
 void flow_engine_add_verb(FlowEngine *e, const AskVerb *verb, void *owner);
 /* Takes up what a restart left: pending asks (as uncertain), timers, waiting events. */
 int flow_engine_start(FlowEngine *e);
-/* No new asks are started and no new deliveries accepted; `done` once everything submitted is durable. */
+/* No new asks are started and no new deliveries accepted; `done` once everything submitted is durable: never, on a
+ * disk that stays full, so that the caller sets a deadline. */
 void flow_engine_stop(FlowEngine *e, LoopFn done, void *userdata);
 void flow_engine_free(FlowEngine *e);
 DEFINE_CLEANUP(FlowEngine *, flow_engine_free);

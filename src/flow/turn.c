@@ -14,7 +14,6 @@
 #define GO_CHAIN_MAX 16
 #define PARKED_MAX 256
 #define FAULTS_MAX 3
-#define FAULT_PAUSE_MS 1000
 
 typedef enum EffectType {
         EFFECT_ASK,
@@ -219,14 +218,15 @@ static void write_ask(Flow *f, EngineBatch *batch, Effect *x)
 }
 
 /* A timer that fired while this turn was waiting must not reach the step that has just cancelled it. */
-static void drop_fired_timers(Slot *slot, const char *name)
+static void drop_fired_timers(Slot *slot, EngineBatch *batch, const char *name)
 {
         list_for_each_safe(node, &slot->queue) {
                 EventItem *item = list_entry(node, EventItem, link);
 
                 if (!str_equal(item->name, EVENT_TIMER) || (name && !str_equal(item->tag, name)))
                         continue;
-                list_remove(node);
+                if (item->inbox_id) /* it had been put aside */
+                        journal_batch_add(batch->journal, JOURNAL_INBOX_DELETE)->id = item->inbox_id;
                 event_item_free(item);
         }
 }
@@ -240,7 +240,7 @@ static void write_timer(Flow *f, EngineBatch *batch, const Effect *x)
         rec->flow_id = f->slot->flow_id;
         rec->key = journal_batch_string(batch->journal, x->name);
         rec->at_ms = x->due_ms;
-        drop_fired_timers(f->slot, x->name);
+        drop_fired_timers(f->slot, batch, x->name);
         if (set)
                 timers_set(e, f->slot->flow_id, x->name, x->due_ms);
         else
@@ -370,6 +370,17 @@ static void unpark(Slot *slot)
         slot->n_parked = 0;
 }
 
+void turn_put_aside(Slot *slot)
+{
+        list_for_each_safe(node, &slot->queue) {
+                EventItem *item = list_entry(node, EventItem, link);
+
+                if (!item->volatile_)
+                        store_event(slot, engine_batch(slot->engine), item);
+                event_item_free(item);
+        }
+}
+
 static void quarantine(Slot *slot, EventItem *item, const char *why)
 {
         FlowEngine *e = slot->engine;
@@ -381,14 +392,7 @@ static void quarantine(Slot *slot, EventItem *item, const char *why)
         metric_add(e->metrics.quarantined, 1);
         list_prepend(&slot->queue, &item->link);
         unpark(slot);
-        list_for_each_safe(node, &slot->queue) {
-                EventItem *waiting = list_entry(node, EventItem, link);
-
-                if (!waiting->volatile_)
-                        store_event(slot, batch, waiting);
-                list_remove(node);
-                event_item_free(waiting);
-        }
+        turn_put_aside(slot);
         rec = journal_batch_add(batch->journal, JOURNAL_FLOW_STATUS);
         rec->flow_id = slot->flow_id;
         rec->status = "quarantined";
@@ -417,7 +421,7 @@ static void turn_faulted(Slot *slot, EventItem *item, const char *why)
                  (unsigned long long) slot->flow_id, item->name, slot->step->name, item->n_faults, why);
         list_prepend(&slot->queue, &item->link);
         slot->again = loop_timer_new(e->loop, on_again, slot);
-        loop_timer_set(slot->again, FAULT_PAUSE_MS);
+        loop_timer_set(slot->again, slot->engine->config.fault_pause_ms);
 }
 
 /* Runs the step, and the `enter` of each step it goes to. */
@@ -452,6 +456,8 @@ static void commit_turn(Flow *f, EventItem *item, FlowVerdict verdict)
         for (size_t i = 0; i < f->n_effects; i++)
                 write_effect(f, batch, &f->effects[i]);
         if (over) {
+                if (verdict == FLOW_FAILED)
+                        metric_add(slot->engine->metrics.failed, 1);
                 rec = journal_batch_add(batch->journal, JOURNAL_FLOW_DELETE);
                 rec->flow_id = slot->flow_id;
                 timers_cancel(slot->engine, slot->flow_id, NULL);
@@ -494,7 +500,9 @@ void turn_run(Slot *slot)
         FAILPOINT("turn.before");
         list_remove(&item->link);
         snprintf(f.ref, sizeof(f.ref), "%016llx", (unsigned long long) slot->flow_id);
-        f.random_state = (uint64_t) slot->flow_id ^ (uint64_t) (item->inbox_id | item->ask_id << 20);
+        if (!item->seed) /* rows have ids of one counter; what has no row yet draws its own */
+                item->seed = item->inbox_id + item->ask_id ? (uint64_t) (item->inbox_id + item->ask_id) : random_u64();
+        f.random_state = (uint64_t) slot->flow_id ^ item->seed;
         f.data = json_parse(slot->data, strlen(slot->data), NULL);
         ev.data = event_data(item);
         if (!f.data || !ev.data) {
