@@ -16,7 +16,8 @@ import { startOpenCode } from '../tests/harness/opencode.mjs';
 import { prepareSample } from './prepare.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const git = (cwd, ...args) => execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+const git = (cwd, ...args) =>
+  execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
 
 let scratch;
 let model;
@@ -42,7 +43,9 @@ async function converse(session, directory, prompt, { answer, permission = { rep
   const mine = events.list.length;
   await opencode.prompt(session.id, prompt);
   const pending = (type) =>
-    events.list.slice(mine).find((e) => e.type === type && e.properties.sessionID === session.id && !e.handled);
+    events.list
+      .slice(mine)
+      .find((e) => e.type === type && e.properties.sessionID === session.id && !e.handled);
   await until(
     `the end of: ${prompt}`,
     async () => {
@@ -50,7 +53,8 @@ async function converse(session, directory, prompt, { answer, permission = { rep
       const asked = pending('permission.asked');
       for (const event of [question, asked].filter(Boolean)) {
         event.handled = true;
-        const [path, body] = event === question ? ['question', { answers: answer }] : ['permission', permission];
+        const [path, body] =
+          event === question ? ['question', { answers: answer }] : ['permission', permission];
         await opencode.api('POST', `/${path}/${event.properties.id}/reply`, body, { directory });
       }
       return pending('session.idle');
@@ -58,7 +62,11 @@ async function converse(session, directory, prompt, { answer, permission = { rep
     60_000,
   );
   const messages = await opencode.idle(session.id, { directory });
-  const text = messages.at(-1).parts.filter((p) => p.type === 'text').map((p) => p.text).join('\n');
+  const text = messages
+    .at(-1)
+    .parts.filter((p) => p.type === 'text')
+    .map((p) => p.text)
+    .join('\n');
   return { text, messages };
 }
 
@@ -87,7 +95,8 @@ test('preparing again changes nothing, and other directories are not touched', (
   appendFileSync(join(directory, 'README.md'), 'mine\n');
   git(directory, 'commit', '--quiet', '--all', '--message', 'Mine');
   const head = git(directory, 'rev-parse', 'HEAD');
-  const run = (into) => spawnSync(process.execPath, [here('prepare.mjs'), '--into', into], { encoding: 'utf8' });
+  const run = (into) =>
+    spawnSync(process.execPath, [here('prepare.mjs'), '--into', into], { encoding: 'utf8' });
   assert.equal(run(directory).status, 0);
   assert.equal(git(directory, 'rev-parse', 'HEAD'), head);
 
@@ -98,7 +107,10 @@ test('preparing again changes nothing, and other directories are not touched', (
   assert.equal(refused.status, 1);
   assert.match(refused.stderr, /^prepare: .* is not empty/);
   assert.deepEqual(readdirSync(other), ['file']);
-  assert.deepEqual(readdirSync(scratch).filter((name) => name.includes('.new-')), []);
+  assert.deepEqual(
+    readdirSync(scratch).filter((name) => name.includes('.new-')),
+    [],
+  );
   assert.equal(run('').status, 1);
 });
 
@@ -114,19 +126,37 @@ describe('played', { concurrency: 4 }, () => {
     test(`from question to report: ${answer}`, async () => {
       const directory = newSample();
       const session = await opencode.session(directory, { title: undefined });
-      const { text, messages } = await converse(session, directory, 'Emoji titles break our blog, can you look?', { answer: [[answer]] });
+      const { text, messages } = await converse(
+        session,
+        directory,
+        'Emoji titles break our blog, can you look?',
+        { answer: [[answer]] },
+      );
       assert.match(text, /^## Done: titles without letters get a slug\n/);
       assert.match(text, said);
       assert.match(text, /```diff\n[^]*\n```/);
       assert.match(text, /\| Tests passed \| [78] \|\n\| Tests failed \| 0 \|/);
       assert.ok(readFileSync(join(directory, 'src/slug.js'), 'utf8').includes(code));
       assert.ok(testsPass(directory));
-      assert.deepEqual(git(directory, 'diff', '--name-only').split('\n'), ['README.md', 'src/slug.js', 'test/empty.test.js']);
-      const states = messages.flatMap((m) => m.parts).filter((p) => p.type === 'tool').map((p) => p.state.status);
-      assert.ok(states.every((state) => state === 'completed'), states.join());
+      assert.deepEqual(git(directory, 'diff', '--name-only').split('\n'), [
+        'README.md',
+        'src/slug.js',
+        'test/empty.test.js',
+      ]);
+      const states = messages
+        .flatMap((m) => m.parts)
+        .filter((p) => p.type === 'tool')
+        .map((p) => p.state.status);
+      assert.ok(
+        states.every((state) => state === 'completed'),
+        states.join(),
+      );
       const todos = await opencode.api('GET', `/session/${session.id}/todo`);
       assert.ok(todos.length === 4 && todos.every((t) => t.status === 'completed'));
-      await events.wait('session.updated', (p) => p.info.id === session.id && p.info.title === 'Slugs for titles without letters');
+      await events.wait(
+        'session.updated',
+        (p) => p.info.id === session.id && p.info.title === 'Slugs for titles without letters',
+      );
     });
   }
 
@@ -154,11 +184,17 @@ describe('played', { concurrency: 4 }, () => {
   test('denied without a reason ends the turn; the next prompt is answered sensibly', async () => {
     const directory = newSample();
     const session = await opencode.session(directory);
-    await converse(session, directory, 'fix the slug test', { answer: [['misc']], permission: { reply: 'reject' } });
+    await converse(session, directory, 'fix the slug test', {
+      answer: [['misc']],
+      permission: { reply: 'reject' },
+    });
     const say = async (prompt, options) => (await converse(session, directory, prompt, options)).text.trim();
     assert.match(await say('show me what changed'), /^3 files changed/);
     assert.equal(await say('try again'), 'All 8 tests pass.');
-    assert.match(await say('commit it', { permission: { reply: 'reject', message: 'later' } }), /^Not committed, as you wish: “later”/);
+    assert.match(
+      await say('commit it', { permission: { reply: 'reject', message: 'later' } }),
+      /^Not committed, as you wish: “later”/,
+    );
     assert.match(await say('now commit it'), /^Committed as `[0-9a-f]+` on `main`/);
     assert.equal(git(directory, 'log', '-1', '--format=%an %s'), 'Sample Give titles without letters a slug');
     assert.match(await say('commit it'), /^There is nothing left to commit/);
@@ -172,7 +208,9 @@ describe('played', { concurrency: 4 }, () => {
     const directory = prepareSample(join(workspace, 'tidy-slug'));
     for (const heading of [/^## Done/, /^## Done/]) {
       const session = await opencode.session(workspace);
-      const { text } = await converse(session, workspace, 'fix the slug test', { answer: [['Fall back to untitled (Recommended)']] });
+      const { text } = await converse(session, workspace, 'fix the slug test', {
+        answer: [['Fall back to untitled (Recommended)']],
+      });
       assert.match(text, heading);
       assert.ok(testsPass(directory));
     }
@@ -182,7 +220,10 @@ describe('played', { concurrency: 4 }, () => {
     const directory = join(scratch, 'elsewhere');
     mkdirSync(directory);
     const lost = await opencode.session(directory);
-    assert.match((await converse(lost, directory, 'fix the slug test')).text, /^There is no `src\/slug.js` in this directory/);
+    assert.match(
+      (await converse(lost, directory, 'fix the slug test')).text,
+      /^There is no `src\/slug.js` in this directory/,
+    );
     const greeting = await opencode.session(directory);
     assert.match((await converse(greeting, directory, 'Hello!')).text, /^Hello\. I am a scripted model/);
     assert.match((await converse(greeting, directory, 'ok')).text, /needs a session of its own/);

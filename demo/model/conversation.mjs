@@ -1,7 +1,7 @@
 // From a chat-completions request to the turn that is due: whose prompt counts, how far its script has come.
 //
-// The model keeps no state about sessions. Everything follows from the messages it is sent, as with a real model,
-// so it can be restarted in the middle of a conversation, and several OpenCode servers can share it.
+// The model keeps no state about sessions. Everything follows from the messages it is sent, as with a real
+// model, so it can be restarted in the middle of a conversation, and several OpenCode servers can share it.
 
 import { findScript, parseScript } from './language.mjs';
 import { capture, playStep } from './scenario.mjs';
@@ -12,7 +12,9 @@ const say = (text) => [{ type: 'say', chunks: [text], ms: 0 }];
 function textParts(content) {
   if (typeof content === 'string') return [content];
   if (!Array.isArray(content)) return [];
-  return content.filter((part) => part?.type === 'text' && typeof part.text === 'string').map((part) => part.text);
+  return content
+    .filter((part) => part?.type === 'text' && typeof part.text === 'string')
+    .map((part) => part.text);
 }
 
 // Parts that OpenCode adds to a prompt on its own account.
@@ -26,11 +28,18 @@ function readPrompt(message) {
 }
 
 // A tool result after which OpenCode ends the turn without asking the model again.
-const ENDED = /rejected permission to use this specific tool call\.\s*$|dismissed this question|Tool execution aborted|User aborted the command/;
+const ENDED = new RegExp(
+  [
+    'rejected permission to use this specific tool call\\.\\s*$',
+    'dismissed this question',
+    'Tool execution aborted',
+    'User aborted the command',
+  ].join('|'),
+);
 
 /**
- * All prompts with their place, and whether they arrived while the work for an earlier one was going on ("steered"):
- * then they stand right behind a tool result, where otherwise the model would have had its turn.
+ * All prompts with their place, and whether they arrived while the work for an earlier one was going on
+ * ("steered"): then they stand right behind a tool result, where otherwise the model would have had its turn.
  * `wasAborted(at)` tells that the work for the prompt at that place was stopped.
  */
 function readPrompts(messages, wasAborted) {
@@ -65,7 +74,10 @@ function toolResults(messages, from) {
       names.set(call?.id, call?.function?.name);
     }
     if (message.role === 'tool') {
-      results.push({ tool: names.get(message.tool_call_id) ?? '', output: textParts(message.content).join('\n') });
+      results.push({
+        tool: names.get(message.tool_call_id) ?? '',
+        output: textParts(message.content).join('\n'),
+      });
     }
   }
   return results;
@@ -81,13 +93,17 @@ const systemText = (messages) =>
 function kindOf(request) {
   if (Array.isArray(request.tools) && request.tools.length > 0) return 'chat';
   const system = systemText(request.messages);
-  if (/title generator|generate a (?:brief |short )?title|title for (?:this|the) conversation/i.test(system)) return 'title';
-  if (/summari[sz]ing conversations|summary of (?:this|the|our) conversation|context summari/i.test(system)) return 'summary';
+  if (/title generator|generate a (?:brief |short )?title|title for (?:this|the) conversation/i.test(system))
+    return 'title';
+  if (/summari[sz]ing conversations|summary of (?:this|the|our) conversation|context summari/i.test(system))
+    return 'summary';
   return 'chat';
 }
 
 function titleOf(prompts, scenarios) {
-  const first = prompts.findLast((p) => p.text !== '' && !/^generate a title/i.test(p.text)) ?? { text: 'Conversation' };
+  const first = prompts.findLast((p) => p.text !== '' && !/^generate a title/i.test(p.text)) ?? {
+    text: 'Conversation',
+  };
   const scenario = scenarios.find((s) => s.match === null || s.match.test(first.text));
   if (first.script === null && scenario?.title) return scenario.title;
   return clip(first.script === null ? first.text : `Script: ${first.script}`, 48);
@@ -112,7 +128,11 @@ function scenarioTurn(request, prompts, scenarios, turnsSince) {
   const turn = (steps, prompt, name) => {
     const step = turnsSince(prompt.at);
     const results = toolResults(request.messages, prompt.at);
-    const context = { prompt: prompt.text, results, captured: capture(scenario, toolResults(request.messages, 0)) };
+    const context = {
+      prompt: prompt.text,
+      results,
+      captured: capture(scenario, toolResults(request.messages, 0)),
+    };
     const actions = step < steps.length ? playStep(steps[step], context) : say('Done.');
     return { scenario: name, promptAt: prompt.at, step, actions };
   };
@@ -125,10 +145,10 @@ function scenarioTurn(request, prompts, scenarios, turnsSince) {
 }
 
 /**
- * What is to be answered: {kind, scenario, promptAt, step, actions, prompt}.
- * `request` is a checked chat-completions body, `scenarios` come from scenario.mjs, `wasAborted(promptAt)` may know
- * of an earlier prompt whose work was stopped: later ones then do not carry it on.
- * Throws ScriptError when the prompt carries a script with a mistake in it.
+ * What is to be answered: {kind, scenario, promptAt, step, actions, prompt}. `request` is a checked
+ * chat-completions body, `scenarios` come from scenario.mjs, `wasAborted(promptAt)` may know of an earlier
+ * prompt whose work was stopped: later ones then do not carry it on. Throws ScriptError when the prompt
+ * carries a script with a mistake in it.
  */
 export function planTurn(request, scenarios, wasAborted = () => false) {
   const { messages } = request;
@@ -137,8 +157,10 @@ export function planTurn(request, scenarios, wasAborted = () => false) {
   const prompt = prompts.at(-1)?.text ?? '';
   const base = { kind, scenario: kind, promptAt: prompts.at(-1)?.at ?? 0, step: 0, prompt };
   if (kind === 'title') return { ...base, actions: say(titleOf(prompts, scenarios)) };
-  if (kind === 'summary') return { ...base, actions: say(`Summary: ${clip(prompts[0]?.text ?? 'nothing yet', 200)}`) };
-  if (prompts.length === 0) return { ...base, scenario: 'echo', actions: say('I am the scripted model. Nothing was asked.') };
+  if (kind === 'summary')
+    return { ...base, actions: say(`Summary: ${clip(prompts[0]?.text ?? 'nothing yet', 200)}`) };
+  if (prompts.length === 0)
+    return { ...base, scenario: 'echo', actions: say('I am the scripted model. Nothing was asked.') };
 
   const turnsSince = (at) => messages.slice(at).filter((m) => m.role === 'assistant').length;
   const turn = scriptedTurn(prompts, turnsSince) ?? scenarioTurn(request, prompts, scenarios, turnsSince);

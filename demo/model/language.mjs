@@ -1,12 +1,12 @@
 // The mini language: a script written in the prompt itself.
 //
 // A tester types `bash:npm test;;say:done` into Slack and knows exactly what "the model" will do. Steps are
-// separated by `;;` (written `\;;` where it is meant literally) and each is one LLM turn, because that is the unit
-// OpenCode counts in. Steps that say nothing by themselves (gate, hang, wait, a failure that is over after some
-// attempts) belong to the turn of the step behind them.
+// separated by `;;` (written `\;;` where it is meant literally) and each is one LLM turn, because that is the
+// unit OpenCode counts in. Steps that say nothing by themselves (gate, hang, wait, a failure that is over
+// after some attempts) belong to the turn of the step behind them.
 //
-// A step is recognised only as `name:` directly followed by its argument, so that ordinary prose ("todo: fix the
-// tests") is never taken for a script.
+// A step is recognised only as `name:` directly followed by its argument, so that ordinary prose ("todo: fix
+// the tests") is never taken for a script.
 //
 //   text:N:MS            N words w0 w1 …, MS milliseconds before each
 //   say:TEXT             TEXT at once; \n, \t and \\ are understood
@@ -16,7 +16,7 @@
 //   read:PATH            read
 //   write:PATH:CONTENT   write
 //   edit:PATH:OLD=>NEW   edit
-//   todo:A|B|C           to-do list, the first item in progress; [x] [>] [ ] in front of an item set its state
+//   todo:A|B|C           to-do list, the first item in progress; or [x] [>] [ ] in front of items
 //   todo:done:A|B        to-do list with everything completed
 //   question:1|4|multi|text|JSON   the question tool; JSON is a question, a list of them or {"questions":[…]}
 //   task:AGENT:PROMPT    subagent; PROMPT may be a script again
@@ -46,7 +46,8 @@ const call = (tool, args) => ({ type: 'call', tool, args });
 const words = (n, prefix = 'w') => Array.from({ length: n }, (_, i) => `${prefix}${i} `);
 
 const integer = (text, name, max) => {
-  if (!/^\d+$/.test(text ?? '') || Number(text) > max) throw new ScriptError(`${name} must be a number up to ${max}`);
+  if (!/^\d+$/.test(text ?? '') || Number(text) > max)
+    throw new ScriptError(`${name} must be a number up to ${max}`);
   return Number(text);
 };
 
@@ -83,7 +84,10 @@ const CANNED_QUESTIONS = {
       question: 'Which of these?',
       header: 'Pick',
       multiple: true,
-      options: ['Red', 'Green', 'Blue'].map((label) => ({ label, description: `the colour ${label.toLowerCase()}` })),
+      options: ['Red', 'Green', 'Blue'].map((label) => ({
+        label,
+        description: `the colour ${label.toLowerCase()}`,
+      })),
     },
   ],
   // OpenCode offers "Type your own answer" with every question; without options nothing else is left.
@@ -97,7 +101,9 @@ function question(argument) {
   if (!Array.isArray(questions) || !questions.every((q) => typeof q?.question === 'string')) {
     throw new ScriptError('a question needs at least {"question": "…"}');
   }
-  return call('question', { questions: questions.map((q) => ({ header: q.question.slice(0, 30), options: [], ...q })) });
+  return call('question', {
+    questions: questions.map((q) => ({ header: q.question.slice(0, 30), options: [], ...q })),
+  });
 }
 
 const TODO_MARKS = { x: 'completed', '>': 'in_progress', ' ': 'pending' };
@@ -122,17 +128,25 @@ function parallel(argument) {
   });
 }
 
-const times = (argument, byDefault) => (argument === '' ? byDefault : integer(argument, 'TIMES', LIMITS.times));
+const times = (argument, byDefault) =>
+  argument === '' ? byDefault : integer(argument, 'TIMES', LIMITS.times);
 
 /** name → argument → action or actions. `null` as the argument means there was no colon. */
 const STEPS = {
   text: (a) => {
     const [n, ms = '0'] = a.split(':');
-    return { type: 'say', chunks: words(integer(n, 'N', LIMITS.words)), ms: integer(ms, 'MS', LIMITS.pauseMs) };
+    return {
+      type: 'say',
+      chunks: words(integer(n, 'N', LIMITS.words)),
+      ms: integer(ms, 'MS', LIMITS.pauseMs),
+    };
   },
   say: (a) => say(unescape(a)),
   md: (a) => say(Buffer.from(a, 'base64').toString('utf8')),
-  reason: (a) => [{ type: 'reason', chunks: words(integer(a, 'N', LIMITS.words), 'r'), ms: 0 }, say('I have thought about it.')],
+  reason: (a) => [
+    { type: 'reason', chunks: words(integer(a, 'N', LIMITS.words), 'r'), ms: 0 },
+    say('I have thought about it.'),
+  ],
   bash: (a) => call('bash', { command: a, description: a.split('\n')[0].slice(0, 60) }),
   read: (a) => call('read', { filePath: a }),
   write: (a) => {
@@ -148,7 +162,11 @@ const STEPS = {
   question,
   task: (a) => {
     const [agent, prompt] = cut(a, ':', 'task:AGENT:PROMPT');
-    return call('task', { description: prompt.slice(0, 40), prompt: prompt.replaceAll('\\;;', ';;'), subagent_type: agent });
+    return call('task', {
+      description: prompt.slice(0, 40),
+      prompt: prompt.replaceAll('\\;;', ';;'),
+      subagent_type: agent,
+    });
   },
   tool: (a) => {
     const [name, args] = cut(a, ':', 'tool:NAME:JSON');
@@ -176,7 +194,9 @@ const STEPS = {
 };
 
 const BARE = ['drop', 'hang', 'garbage'];
-const STEP_START = new RegExp(`^(?:(?:${Object.keys(STEPS).join('|')}):(?=\\S)|(?:${BARE.join('|')})\\s*(?:;;|$))`);
+const STEP_START = new RegExp(
+  `^(?:(?:${Object.keys(STEPS).join('|')}):(?=\\S)|(?:${BARE.join('|')})\\s*(?:;;|$))`,
+);
 
 /** One step → its actions. Throws ScriptError. */
 export function parseStep(source) {
@@ -220,8 +240,8 @@ export function parseScript(source) {
 }
 
 /**
- * The script inside a prompt, or null. It starts at the first line that begins with a step and reaches to the end
- * of that text, so a line of attribution above it does no harm.
+ * The script inside a prompt, or null. It starts at the first line that begins with a step and reaches to the
+ * end of that text, so a line of attribution above it does no harm.
  */
 export function findScript(text) {
   const lines = text.split('\n');

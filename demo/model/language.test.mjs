@@ -32,7 +32,11 @@ test('text: escapes and exact Markdown', () => {
 test('tools of OpenCode', () => {
   assert.deepEqual(argsOf('bash:echo a:b'), { command: 'echo a:b', description: 'echo a:b' });
   assert.deepEqual(argsOf('write:a/b.txt:one\\ntwo:2'), { filePath: 'a/b.txt', content: 'one\ntwo:2' });
-  assert.deepEqual(argsOf('edit:a.js:x = 1=>x = 2'), { filePath: 'a.js', oldString: 'x = 1', newString: 'x = 2' });
+  assert.deepEqual(argsOf('edit:a.js:x = 1=>x = 2'), {
+    filePath: 'a.js',
+    oldString: 'x = 1',
+    newString: 'x = 2',
+  });
   assert.deepEqual(argsOf('task:general:say:hi\\;;say:ho'), {
     description: 'say:hi;;say:ho',
     prompt: 'say:hi;;say:ho',
@@ -110,7 +114,14 @@ test('a script is found behind an attribution, and prose is not a script', () =>
   assert.equal(findScript('write:a:one\ntwo'), 'write:a:one\ntwo');
   assert.equal(findScript('hang'), 'hang');
   assert.equal(findScript('drop;;say:x'), 'drop;;say:x');
-  for (const prose of ['todo: fix the tests', 'Please say: hello', 'hang on a moment', 'read the README', 'drop it', '']) {
+  for (const prose of [
+    'todo: fix the tests',
+    'Please say: hello',
+    'hang on a moment',
+    'read the README',
+    'drop it',
+    '',
+  ]) {
     assert.equal(findScript(prose), null, prose);
   }
 });

@@ -1,4 +1,5 @@
-// The model as the real OpenCode sees it: every kind of step must have in OpenCode the effect its name promises.
+// The model as the real OpenCode sees it: every kind of step must have in OpenCode the effect its name
+// promises.
 
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -63,16 +64,30 @@ test('text streams word by word', async () => {
 });
 
 test('files are written, read and edited, one LLM turn per step', async () => {
-  const { parts, messages } = await played('write:a.txt:hello;;read:a.txt;;edit:a.txt:hello=>bye;;say:done', ALLOW);
-  assert.deepEqual(tools(parts), [['write', 'completed'], ['read', 'completed'], ['edit', 'completed']]);
+  const { parts, messages } = await played(
+    'write:a.txt:hello;;read:a.txt;;edit:a.txt:hello=>bye;;say:done',
+    ALLOW,
+  );
+  assert.deepEqual(tools(parts), [
+    ['write', 'completed'],
+    ['read', 'completed'],
+    ['edit', 'completed'],
+  ]);
   assert.equal(readFileSync(join(directory, 'a.txt'), 'utf8').trim(), 'bye');
   assert.deepEqual(textOf(parts), ['done']);
   assert.equal(messages.length, 5);
 });
 
 test('several calls in one turn, and a tool that does not exist', async () => {
-  const { parts } = await played('parallel:["say:Look:","bash:echo one","read:missing.txt"];;tool:nonsense:{};;say:done', ALLOW);
-  assert.deepEqual(tools(parts), [['bash', 'completed'], ['read', 'error'], ['invalid', 'completed']]);
+  const { parts } = await played(
+    'parallel:["say:Look:","bash:echo one","read:missing.txt"];;tool:nonsense:{};;say:done',
+    ALLOW,
+  );
+  assert.deepEqual(tools(parts), [
+    ['bash', 'completed'],
+    ['read', 'error'],
+    ['invalid', 'completed'],
+  ]);
   assert.deepEqual(textOf(parts), ['Look:', 'done']);
 });
 
@@ -80,7 +95,10 @@ test('a to-do list', async () => {
   const session = await started('todo:[x]a|[>]b|c;;say:done');
   await finished(session);
   const todos = await opencode.api('GET', `/session/${session.id}/todo`);
-  assert.deepEqual(todos.map((t) => t.status), ['completed', 'in_progress', 'pending']);
+  assert.deepEqual(
+    todos.map((t) => t.status),
+    ['completed', 'in_progress', 'pending'],
+  );
 });
 
 test('reasoning is told from text', async () => {
@@ -163,7 +181,10 @@ test('slow and gate keep the session busy, abort frees it', async () => {
 
   const session = await started('gate:here;;say:through');
   await model.waitGate('here');
-  assert.equal((await opencode.api('GET', '/session/status', undefined, { directory }))[session.id].type, 'busy');
+  assert.equal(
+    (await opencode.api('GET', '/session/status', undefined, { directory }))[session.id].type,
+    'busy',
+  );
   await model.release('here');
   assert.deepEqual(textOf((await finished(session)).parts), ['through']);
 
@@ -176,7 +197,10 @@ test('slow and gate keep the session busy, abort frees it', async () => {
 });
 
 test('a prompt in the middle of the work: a plain one lets it go on, a script takes over', async () => {
-  for (const [second, answer] of [['please hurry', 'first'], ['say:other', 'other']]) {
+  for (const [second, answer] of [
+    ['please hurry', 'first'],
+    ['say:other', 'other'],
+  ]) {
     const session = await started('parallel:["gate:a","bash:echo 1"];;say:first', ALLOW);
     await model.waitGate('a');
     await opencode.prompt(session.id, second);
@@ -196,7 +220,10 @@ test('later prompts carry scripts of their own, attribution in front does not ma
       { type: 'text', text: 'write:b.txt:x;;say:two', metadata: { slack: { ts: '1.2' } } },
     ],
   });
-  await events.wait('session.status', (p, e) => events.list.indexOf(e) >= seen && of(session)(p) && p.status.type === 'idle');
+  await events.wait(
+    'session.status',
+    (p, e) => events.list.indexOf(e) >= seen && of(session)(p) && p.status.type === 'idle',
+  );
   const messages = await opencode.idle(session.id, { directory });
   assert.deepEqual(textOf(messages.at(-1).parts), ['two']);
   assert.ok(existsSync(join(directory, 'b.txt')));
@@ -205,8 +232,14 @@ test('later prompts carry scripts of their own, attribution in front does not ma
 test('titles are made by the small model, sessions are named in the record', async () => {
   const session = await started('Paint the shed', { title: undefined });
   await finished(session);
-  const { properties } = await events.wait('session.updated', (p) => of(session)(p) && p.info.title === 'Paint the shed');
+  const { properties } = await events.wait(
+    'session.updated',
+    (p) => of(session)(p) && p.info.title === 'Paint the shed',
+  );
   assert.equal(properties.info.id, session.id);
   const records = (await model.requests()).filter((r) => r.session === session.id);
-  assert.deepEqual(records.map((r) => [r.kind, r.model]).sort(), [['chat', 'demo'], ['title', 'demo-mini']]);
+  assert.deepEqual(records.map((r) => [r.kind, r.model]).sort(), [
+    ['chat', 'demo'],
+    ['title', 'demo-mini'],
+  ]);
 });

@@ -1,11 +1,12 @@
 // Plays the actions of one turn as an OpenAI chat completion, streamed or whole.
 //
-// Response headers are sent with the first output, not before: a gate or a pause in front of it is then what a slow
-// provider looks like, and a failure can still be an HTTP status.
+// Response headers are sent with the first output, not before: a gate or a pause in front of it is then what
+// a slow provider looks like, and a failure can still be an HTTP status.
 
 import { randomBytes } from 'node:crypto';
 
-const ARGUMENT_PIECE = 24; // characters of tool arguments per chunk: several chunks for most calls, as real models do
+// Characters of tool arguments per chunk: several chunks for most calls, as real models send them.
+const ARGUMENT_PIECE = 24;
 
 /** The client went away; nothing is left to do. */
 export class ClientGone extends Error {}
@@ -60,12 +61,18 @@ class WholeAnswer {
     const message = { role: 'assistant', content: this.content || null };
     if (this.reasoning) message.reasoning_content = this.reasoning;
     if (this.calls.length > 0) message.tool_calls = this.calls;
-    const written = estimateTokens(this.content.length + this.reasoning.length + JSON.stringify(this.calls).length);
+    const written = estimateTokens(
+      this.content.length + this.reasoning.length + JSON.stringify(this.calls).length,
+    );
     const body = {
       ...this.head,
       object: 'chat.completion',
       choices: [{ index: 0, message, finish_reason: this.calls.length > 0 ? 'tool_calls' : 'stop' }],
-      usage: { prompt_tokens: this.promptTokens, completion_tokens: written, total_tokens: this.promptTokens + written },
+      usage: {
+        prompt_tokens: this.promptTokens,
+        completion_tokens: written,
+        total_tokens: this.promptTokens + written,
+      },
     };
     this.response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   }
@@ -79,10 +86,15 @@ class StreamedAnswer {
 
   async send(choices, extra = {}) {
     if (!this.response.headersSent) {
-      this.response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
+      this.response.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-cache',
+      });
       await this.send([{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }]);
     }
-    await this.write(`data: ${JSON.stringify({ ...this.head, object: 'chat.completion.chunk', choices, ...extra })}\n\n`);
+    await this.write(
+      `data: ${JSON.stringify({ ...this.head, object: 'chat.completion.chunk', choices, ...extra })}\n\n`,
+    );
   }
 
   /** Writes as fast as the client reads, so that a slow one costs no memory. */
@@ -141,7 +153,11 @@ class StreamedAnswer {
     await this.send([{ index: 0, delta: {}, finish_reason: this.calls > 0 ? 'tool_calls' : 'stop' }]);
     if (this.includeUsage) {
       const written = estimateTokens(this.characters);
-      const usage = { prompt_tokens: this.promptTokens, completion_tokens: written, total_tokens: this.promptTokens + written };
+      const usage = {
+        prompt_tokens: this.promptTokens,
+        completion_tokens: written,
+        total_tokens: this.promptTokens + written,
+      };
       await this.send([], { usage });
     }
     await this.write('data: [DONE]\n\n');
@@ -162,10 +178,15 @@ export function sendError(response, status, message, type = 'invalid_request_err
 /**
  * Plays `actions` on `response` until it is ended, cut, or the client is gone (throws ClientGone).
  * `attempts.next(i)` counts how often action i of this very turn has been reached, starting with 1;
- * `gates.wait(name, signal)` resolves when the gate is opened. Returns how it ended: sent, status, drop, garbage.
+ * `gates.wait(name, signal)` resolves when the gate is opened. Returns how it ended: sent, status, drop,
+ * garbage.
  */
 export async function playTurn({ response, request, actions, gates, attempts, signal }) {
-  const head = { id: `chatcmpl-${randomBytes(9).toString('hex')}`, created: Math.floor(Date.now() / 1000), model: request.model };
+  const head = {
+    id: `chatcmpl-${randomBytes(9).toString('hex')}`,
+    created: Math.floor(Date.now() / 1000),
+    model: request.model,
+  };
   const promptTokens = estimateTokens(JSON.stringify(request.messages).length);
   const answer = request.stream
     ? new StreamedAnswer(response, head, promptTokens, request.stream_options?.include_usage === true, signal)
@@ -178,7 +199,8 @@ export async function playTurn({ response, request, actions, gates, attempts, si
     else if (action.type === 'reason') await answer.text('reasoning', action.chunks, action.ms);
     else if (action.type === 'call') await answer.call(action);
     else if (action.type === 'die' && attempts.next(i) <= action.times) {
-      if (action.how === 'status') sendError(response, action.status, `scripted error ${action.status}`, 'scripted_error');
+      if (action.how === 'status')
+        sendError(response, action.status, `scripted error ${action.status}`, 'scripted_error');
       else await answer[action.how]();
       return action.how;
     }

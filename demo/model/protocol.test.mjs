@@ -42,10 +42,19 @@ const deltas = (list) => list.map((chunk) => chunk.choices[0]?.delta ?? {});
 test('streamed text', async () => {
   const list = await chunks('text:3:1');
   assert.deepEqual(deltas(list)[0], { role: 'assistant', content: '' });
-  assert.equal(deltas(list).map((d) => d.content ?? '').join(''), 'w0 w1 w2 ');
+  assert.equal(
+    deltas(list)
+      .map((d) => d.content ?? '')
+      .join(''),
+    'w0 w1 w2 ',
+  );
   assert.equal(list.at(-1).choices[0].finish_reason, 'stop');
   assert.equal(new Set(list.map((c) => c.id)).size, 1);
-  assert.ok(list.every((c) => c.object === 'chat.completion.chunk' && c.model === 'demo' && Number.isInteger(c.created)));
+  assert.ok(
+    list.every(
+      (c) => c.object === 'chat.completion.chunk' && c.model === 'demo' && Number.isInteger(c.created),
+    ),
+  );
 });
 
 test('usage comes last, and only when asked for', async () => {
@@ -64,7 +73,13 @@ test('tool calls come in pieces that make JSON', async () => {
     if (id) calls[index] = { id, type, name: fn.name, json: '' };
     calls[index].json += fn.arguments;
   }
-  assert.deepEqual(calls.map((c) => [c.type, c.name]), [['function', 'bash'], ['function', 'read']]);
+  assert.deepEqual(
+    calls.map((c) => [c.type, c.name]),
+    [
+      ['function', 'bash'],
+      ['function', 'read'],
+    ],
+  );
   assert.equal(JSON.parse(calls[0].json).command, 'echo a rather long command to be cut');
   assert.ok(parts.length > 4);
   assert.notEqual(calls[0].id, calls[1].id);
@@ -108,14 +123,16 @@ test('drop cuts the connection in the middle', async () => {
 
 test('garbage is no event stream', async () => {
   const text = await (await chat('garbage', { stream: true })).text();
-  assert.ok(text.split('\n\n').some((frame) => {
-    try {
-      JSON.parse(frame.replace(/^data: /, ''));
-      return false;
-    } catch {
-      return frame !== '';
-    }
-  }));
+  assert.ok(
+    text.split('\n\n').some((frame) => {
+      try {
+        JSON.parse(frame.replace(/^data: /, ''));
+        return false;
+      } catch {
+        return frame !== '';
+      }
+    }),
+  );
 });
 
 test('slow holds back even the headers', async () => {
@@ -164,7 +181,9 @@ test('a client that leaves frees the gate, and is recorded', async () => {
 
 test('requests are recorded with session, script and, on demand, body; never the key', async () => {
   await model.clear();
-  await (await chat('say:a;;say:b', {}, { 'x-session-id': 'ses_1', authorization: 'Bearer sk-secret' })).text();
+  await (
+    await chat('say:a;;say:b', {}, { 'x-session-id': 'ses_1', authorization: 'Bearer sk-secret' })
+  ).text();
   const [entry] = await model.requests();
   assert.deepEqual(
     [entry.session, entry.model, entry.kind, entry.scenario, entry.step, entry.state, entry.prompt],
@@ -200,7 +219,11 @@ for (const [what, body, message] of [
   ['empty messages', '{"model":"demo","messages":[]}', /at least one/],
   ['a message that is none', '{"model":"demo","messages":[null]}', /messages\[0\]/],
   ['stream that is no boolean', '{"model":"demo","messages":[{"role":"user"}],"stream":1}', /"stream"/],
-  ['a script with a mistake', '{"model":"demo","messages":[{"role":"user","content":"say:a;;text:x"}]}', /script step 2/],
+  [
+    'a script with a mistake',
+    '{"model":"demo","messages":[{"role":"user","content":"say:a;;text:x"}]}',
+    /script step 2/,
+  ],
 ]) {
   test(`refused with 400: ${what}`, async () => {
     const response = await fetch(`${model.url}/chat/completions`, { method: 'POST', body });
@@ -214,9 +237,11 @@ test('a body without end is refused, an unknown path is 404', async () => {
   const request = httpRequest({ hostname, port, method: 'POST', path: '/v1/chat/completions' });
   const megabyte = Buffer.alloc(1 << 20, 'x');
   request.on('error', () => {}); // the server closes the connection while we still write
-  Readable.from((function* () {
-    while (!request.res) yield megabyte;
-  })()).pipe(request);
+  Readable.from(
+    (function* () {
+      while (!request.res) yield megabyte;
+    })(),
+  ).pipe(request);
   const [response] = await once(request, 'response');
   assert.equal(response.statusCode, 413);
   request.destroy();
@@ -224,14 +249,18 @@ test('a body without end is refused, an unknown path is 404', async () => {
   assert.equal((await chat('say:still there')).status, 200);
 });
 
-test('the program prints one line, and ends on SIGTERM and SIGINT even in the middle of an answer', async () => {
+test('one line of output; SIGTERM and SIGINT end it even in the middle of an answer', async () => {
   for (const signal of ['SIGTERM', 'SIGINT']) {
     const child = spawn(process.execPath, [SERVER, '--quiet'], { stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
     await once(child.stdout, 'data');
     const url = /^model listening on (http:\/\/127\.0\.0\.1:\d+\/v1)\n$/.exec(output)[1];
-    const body = JSON.stringify({ model: 'demo', messages: [{ role: 'user', content: 'parallel:["say:x","gate:never"]' }], stream: true });
+    const body = JSON.stringify({
+      model: 'demo',
+      messages: [{ role: 'user', content: 'parallel:["say:x","gate:never"]' }],
+      stream: true,
+    });
     const response = await fetch(`${url}/chat/completions`, { method: 'POST', body });
     child.kill(signal);
     assert.deepEqual(await once(child, 'exit'), [0, null]);
@@ -241,7 +270,12 @@ test('the program prints one line, and ends on SIGTERM and SIGINT even in the mi
 });
 
 test('mistakes on the command line are one line and status 1', async () => {
-  for (const args of [['--listen', 'nowhere'], ['--listen', '127.0.0.1:99999'], ['--script', '/does/not/exist.yaml'], ['--unknown']]) {
+  for (const args of [
+    ['--listen', 'nowhere'],
+    ['--listen', '127.0.0.1:99999'],
+    ['--script', '/does/not/exist.yaml'],
+    ['--unknown'],
+  ]) {
     const child = spawn(process.execPath, [SERVER, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     let errors = '';
     child.stderr.setEncoding('utf8').on('data', (text) => (errors += text));

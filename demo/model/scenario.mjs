@@ -1,10 +1,10 @@
 // Script files: what the model says and does for prompts in free words.
 //
 //   version: 1
-//   word_ms: 20                     # pace of `say`, default 0
+//   word_ms: 20                     # pace of `say` and `reason`, default 0
 //   scenarios:
 //     - name: slug
-//       match: 'slug|emoji'         # regular expression over the first prompt, ignoring case; none = any prompt
+//       match: 'slug|emoji'         # regular expression over the first prompt; none: any prompt
 //       title: Slugs without letters
 //       captures:                   # things found out on the way, for {{name}}
 //         root: {tool: glob, output: '(\S*)src/slug.js', default: ''}
@@ -14,15 +14,16 @@
 //           steps: […]
 //
 // A step is a string in the mini language, or a mapping of
-//   wait_ms, gate, reason, say      # in this order
+//   wait_ms, gate, reason, say      # played in this order, then the calls
 //   calls: [ "bash:npm test", {tool: question, args: {…}} ]
-//   say may be a list of texts and of {choose: [ {when: {…}, text: …}, …, {text: …} ]}, which are joined
 //   choose: [ {when: {…}, …step…}, …, {…step without when…} ]
-// `when` looks at what happened since the prompt: `tool` names a tool (its last result is taken), `output` is a
-// regular expression over that result (without one, having called the tool is enough), `prompt` one over the prompt.
-// Texts and the `args` of calls may contain {{prompt}}, {{1}}, {{2}}… (groups of the `output` expression that
-// matched) and {{name}} of a capture (group 1 over the newest result of that tool in the whole conversation).
-// Expressions ignore case and let . match line ends, unless written with flags of their own: /…/s.
+// `say` and `reason` may be a list of texts and of {choose: [ {when: {…}, text: …}, …, {text: …} ]}, to be joined.
+// `when` looks at what happened since the prompt: `tool` names a tool (its last result is taken), `output` is
+// a regular expression over that result (without one, having called the tool is enough), `prompt` one over
+// the prompt. Texts and the `args` of calls may contain {{prompt}}, {{1}}, {{2}}… (groups of the `output`
+// expression that matched) and {{name}} of a capture (group 1 over the newest result of that tool in the
+// whole conversation). Expressions ignore case and let . match line ends, unless written with flags of their
+// own: /…/s.
 //
 // The whole file is compiled when it is loaded, so that a mistake stops the start and not the demonstration.
 
@@ -43,7 +44,8 @@ const fail = (where, message) => {
 };
 
 function checkKeys(object, allowed, where) {
-  if (object === null || typeof object !== 'object' || Array.isArray(object)) fail(where, 'expected a mapping');
+  if (object === null || typeof object !== 'object' || Array.isArray(object))
+    fail(where, 'expected a mapping');
   const unknown = Object.keys(object).find((key) => !allowed.includes(key));
   if (unknown) fail(where, `unknown key "${unknown}" (known: ${allowed.join(', ')})`);
 }
@@ -54,7 +56,8 @@ function text(value, where) {
 }
 
 function pattern(value, where) {
-  const written = /^\/(.*)\/([a-z]*)$/s.exec(text(value, where));
+  // Flags g and y would make it remember where it stopped, and so match only now and then.
+  const written = /^\/(.*)\/([dimsuv]*)$/s.exec(text(value, where));
   try {
     return written ? new RegExp(written[1], written[2]) : new RegExp(value, 'is');
   } catch (error) {
@@ -63,7 +66,10 @@ function pattern(value, where) {
   }
 }
 
-/** Text → chunks of a word each, so that it streams as a model's answer does; in one piece when there is no pace. */
+/**
+ * Text → chunks of a word each, so that it streams as a model's answer does; in one piece when there is no
+ * pace.
+ */
 const chunksOf = (string, ms) => (ms > 0 && string.match(/\s*\S+\s*/g)) || [string];
 
 function compileCall(item, where) {
@@ -92,7 +98,8 @@ function compileWhen(when, where) {
 function compileActions(step, where, wordMs) {
   const actions = [];
   if (step.wait_ms !== undefined) {
-    if (!Number.isInteger(step.wait_ms) || step.wait_ms < 0) fail(`${where}.wait_ms`, 'expected milliseconds');
+    if (!Number.isInteger(step.wait_ms) || step.wait_ms < 0)
+      fail(`${where}.wait_ms`, 'expected milliseconds');
     actions.push({ type: 'wait', ms: step.wait_ms });
   }
   if (step.gate !== undefined) actions.push({ type: 'gate', name: text(step.gate, `${where}.gate`) });
@@ -140,12 +147,17 @@ function compileFragments(value, where) {
 
 /** One step → its variants in order; the first whose `when` holds is played. */
 function compileStep(step, where, wordMs) {
-  if (typeof step === 'string') return [{ when: null, actions: compileActions({ calls: [step] }, where, wordMs) }];
+  if (typeof step === 'string')
+    return [{ when: null, actions: compileActions({ calls: [step] }, where, wordMs) }];
   checkKeys(step, STEP_KEYS, where);
   if (step.choose === undefined) return [{ when: null, actions: compileActions(step, where, wordMs) }];
   if (Object.keys(step).length > 1) fail(where, '"choose" stands alone');
   return compileChoices(step.choose, `${where}.choose`, (rest, at) => {
-    checkKeys(rest, STEP_KEYS.filter((key) => key !== 'choose'), at);
+    checkKeys(
+      rest,
+      STEP_KEYS.filter((key) => key !== 'choose'),
+      at,
+    );
     return { actions: compileActions(rest, at, wordMs) };
   });
 }
@@ -156,7 +168,8 @@ function compileSteps(steps, where, wordMs) {
 }
 
 function compileCapture([name, value], where) {
-  if (!/^[a-z]\w*$/i.test(name) || name === 'prompt') fail(where, `"${name}" cannot be the name of a capture`);
+  if (!/^[a-z]\w*$/i.test(name) || name === 'prompt')
+    fail(where, `"${name}" cannot be the name of a capture`);
   checkKeys(value, CAPTURE_KEYS, where);
   return {
     name,
@@ -191,14 +204,20 @@ export function compileScript(document, { pace } = {}) {
       name: text(scenario.name, `${where}.name`),
       title: scenario.title === undefined ? null : text(scenario.title, `${where}.title`),
       match: scenario.match === undefined ? null : pattern(scenario.match, `${where}.match`),
-      captures: Object.entries(scenario.captures ?? {}).map((entry) => compileCapture(entry, `${where}.captures.${entry[0]}`)),
+      captures: Object.entries(scenario.captures ?? {}).map((entry) =>
+        compileCapture(entry, `${where}.captures.${entry[0]}`),
+      ),
       steps: compileSteps(scenario.steps, `${where}.steps`, wordMs),
-      followups: (scenario.followups ?? []).map((f, k) => compileFollowup(f, `${where}.followups[${k}]`, wordMs)),
+      followups: (scenario.followups ?? []).map((f, k) =>
+        compileFollowup(f, `${where}.followups[${k}]`, wordMs),
+      ),
     };
   });
 }
 
-/** Reads a script file; `.json` is JSON, anything else YAML. Throws ScriptError, YamlError or a file error. */
+/**
+ * Reads a script file; `.json` is JSON, anything else YAML. Throws ScriptError, YamlError or a file error.
+ */
 export function loadScript(file, options) {
   const source = readFileSync(file, 'utf8');
   if (!file.endsWith('.json')) return compileScript(parseYaml(source), options);
@@ -266,8 +285,8 @@ function fillAction(action, context, groups) {
 }
 
 /**
- * The actions of one compiled step. `context` is {prompt, results, captured}: `results` are [{tool, output}] since
- * the prompt, in order, `captured` comes from capture().
+ * The actions of one compiled step. `context` is {prompt, results, captured}: `results` are [{tool, output}]
+ * since the prompt, in order, `captured` comes from capture().
  */
 export function playStep(variants, context) {
   const { choice, groups } = choose(variants, context);

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // A scripted model behind the OpenAI chat-completions protocol, for demonstrations and tests.
 //
-// OpenCode talks to it as to any OpenAI-compatible provider, but every answer is known beforehand: it is written in
-// the prompt (language.mjs) or in a script file (scenario.mjs). What is tested is then the way of a real answer
-// through a real OpenCode, without a network, a key, or luck.
+// OpenCode talks to it as to any OpenAI-compatible provider, but every answer is known beforehand: it is
+// written in the prompt (language.mjs) or in a script file (scenario.mjs). What is tested is then the way of
+// a real answer through a real OpenCode, without a network, a key, or luck.
 //
 //   POST /v1/chat/completions, GET /v1/models          the protocol
 //   GET|DELETE /_control/requests[?bodies=1]           what was asked, oldest first
@@ -48,17 +48,20 @@ async function readJson(request) {
   } catch (error) {
     throw new Refusal(400, `the body is not JSON (${error.message})`);
   }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new Refusal(400, 'the body must be a JSON object');
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw new Refusal(400, 'the body must be a JSON object');
   return value;
 }
 
 function checkChat(body) {
   if (typeof body.model !== 'string' || body.model === '') throw new Refusal(400, '"model" must be a string');
-  if (!Array.isArray(body.messages) || body.messages.length === 0) throw new Refusal(400, '"messages" must be a list with at least one message');
+  if (!Array.isArray(body.messages) || body.messages.length === 0)
+    throw new Refusal(400, '"messages" must be a list with at least one message');
   body.messages.forEach((message, i) => {
     if (typeof message?.role !== 'string') throw new Refusal(400, `"messages[${i}].role" must be a string`);
   });
-  if (body.stream !== undefined && typeof body.stream !== 'boolean') throw new Refusal(400, '"stream" must be true or false');
+  if (body.stream !== undefined && typeof body.stream !== 'boolean')
+    throw new Refusal(400, '"stream" must be true or false');
 }
 
 function sendJson(response, value, status = 200) {
@@ -118,9 +121,13 @@ export class ModelServer {
     const route = `${request.method} ${url.pathname}`;
     if (route === 'POST /v1/chat/completions') return this.#chat(request, response);
     if (route === 'GET /v1/models') {
-      return sendJson(response, { object: 'list', data: MODELS.map((id) => ({ id, object: 'model', created: 0, owned_by: 'scripted' })) });
+      return sendJson(response, {
+        object: 'list',
+        data: MODELS.map((id) => ({ id, object: 'model', created: 0, owned_by: 'scripted' })),
+      });
     }
-    if (route === 'GET /_control/requests') return sendJson(response, this.recorder.list(url.searchParams.get('bodies') === '1'));
+    if (route === 'GET /_control/requests')
+      return sendJson(response, this.recorder.list(url.searchParams.get('bodies') === '1'));
     if (route === 'DELETE /_control/requests') {
       this.recorder.clear();
       return sendJson(response, {});
@@ -143,7 +150,8 @@ export class ModelServer {
   async #outage(request, response) {
     const { model, status } = await readJson(request);
     if (typeof model !== 'string' || model === '') throw new Refusal(400, '"model" must be a string');
-    if (status !== null && !(Number.isInteger(status) && status >= 400 && status <= 599)) throw new Refusal(400, '"status" must be 400 to 599, or null');
+    if (status !== null && !(Number.isInteger(status) && status >= 400 && status <= 599))
+      throw new Refusal(400, '"status" must be 400 to 599, or null');
     if (status !== null && this.outages.size >= MAX_OUTAGES) throw new Refusal(429, 'too many outages');
     this.outages.set(model, status);
     sendJson(response, this.outages.all());
@@ -156,7 +164,13 @@ export class ModelServer {
     checkChat(body);
 
     const session = request.headers['x-session-id'] ?? null;
-    const base = { session, model: body.model, stream: body.stream === true, headers: { ...request.headers, authorization: undefined }, body };
+    const base = {
+      session,
+      model: body.model,
+      stream: body.stream === true,
+      headers: { ...request.headers, authorization: undefined },
+      body,
+    };
     const outage = this.outages.statusOf(body.model);
     if (outage !== undefined) {
       this.recorder.add({ ...base, kind: 'outage', state: 'status', status: outage });
@@ -167,7 +181,8 @@ export class ModelServer {
     try {
       turn = planTurn(body, this.scenarios, (at) => session !== null && this.aborted.has(`${session}/${at}`));
     } catch (error) {
-      if (error instanceof ScriptError) this.recorder.add({ ...base, kind: 'chat', state: 'refused', error: error.message });
+      if (error instanceof ScriptError)
+        this.recorder.add({ ...base, kind: 'chat', state: 'refused', error: error.message });
       throw error;
     }
     const { actions, ...described } = turn;
@@ -175,7 +190,14 @@ export class ModelServer {
     const key = `${session}/${turn.promptAt}/${turn.step}`;
     const attempts = { next: (i) => this.attempts.next(`${key}/${i}`) };
     try {
-      record.state = await playTurn({ response, request: body, actions, gates: this.gates, attempts, signal: gone.signal });
+      record.state = await playTurn({
+        response,
+        request: body,
+        actions,
+        gates: this.gates,
+        attempts,
+        signal: gone.signal,
+      });
     } catch (error) {
       record.state = error instanceof ClientGone ? 'aborted' : 'failed';
       if (!(error instanceof ClientGone)) throw error;
@@ -220,7 +242,11 @@ async function main() {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   main().catch((error) => {
-    const expected = error instanceof ScriptError || error instanceof YamlError || error.code !== undefined || /^--/.test(error.message);
+    const expected =
+      error instanceof ScriptError ||
+      error instanceof YamlError ||
+      error.code !== undefined ||
+      /^--/.test(error.message);
     console.error(`model: ${expected ? error.message : error.stack}`);
     process.exitCode = 1;
   });

@@ -1,5 +1,5 @@
-// What the model remembers besides the conversation it is sent: gates, attempts, stops, outages and the record of
-// requests. All of it is bounded, and a model started anew goes on well enough without it.
+// What the model remembers besides the conversation it is sent: gates, attempts, stops, outages and the
+// record of requests. All of it is bounded, and a model started anew goes on well enough without it.
 
 import { ClientGone } from './player.mjs';
 
@@ -40,7 +40,10 @@ export class Gates {
     });
   }
 
-  /** Lets everybody at the gate pass, or the next one to come. Returns how many passed; -1 when too many are open. */
+  /**
+   * Lets everybody at the gate pass, or the next one to come. Returns how many passed; -1 when too many are
+   * open.
+   */
   release(name) {
     const waiting = [...(this.#waiting.get(name) ?? [])];
     if (waiting.length === 0) {
@@ -57,7 +60,10 @@ export class Gates {
   }
 }
 
-/** How often a failing step was tried, so that "fails twice, then works" can be scripted. Oldest are forgotten. */
+/**
+ * How often a failing step was tried, so that "fails twice, then works" can be scripted. Oldest are
+ * forgotten.
+ */
 export class Attempts {
   #counts = new Map();
 

@@ -1,8 +1,9 @@
-// The part of YAML that script files need, without a dependency: block mappings and sequences, plain and quoted
-// scalars, literal blocks (`|`, `|-`), comments, and flow collections as long as they are also JSON.
+// The part of YAML that script files need, without a dependency: block mappings and sequences, plain and
+// quoted scalars, literal blocks (`|`, `|-`), comments, and flow collections as long as they are also JSON.
 //
-// Everything else (anchors, tags, folded blocks, several documents, tabs, duplicate keys) is refused with the line
-// number. A refusal is a better answer than a guess: a script read wrongly shows up as a test failing elsewhere.
+// Everything else (anchors, tags, folded blocks, several documents, tabs, duplicate keys) is refused with the
+// line number. A refusal is a better answer than a guess: a script read wrongly shows up as a test failing
+// elsewhere.
 
 /** A mistake in the YAML text; `line` counts from 1. */
 export class YamlError extends Error {

@@ -1,8 +1,8 @@
 // Child processes of tests: started in a group of their own, watched, and never left behind.
 //
-// A test that fails, is interrupted, or is killed must not leave servers running on a shared machine. Three nets:
-// stop() in the test, an exit handler for a test process that ends early, and (Linux) the kernel's parent-death
-// signal for one that is killed.
+// A test that fails, is interrupted, or is killed must not leave servers running on a shared machine. Three
+// nets: stop() in the test, an exit handler for a test process that ends early, and (Linux) the kernel's
+// parent-death signal for one that is killed.
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -23,7 +23,10 @@ function killGroup(child, signal) {
   }
 }
 
-/** Waits until `check()` returns something true and returns that; throws after `timeoutMs`, saying what was waited for. */
+/**
+ * Waits until `check()` returns something true and returns that; throws after `timeoutMs`, saying what was
+ * waited for.
+ */
 export async function until(what, check, timeoutMs = 10_000, everyMs = 25) {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -34,14 +37,22 @@ export async function until(what, check, timeoutMs = 10_000, everyMs = 25) {
   }
 }
 
-/** A running program. Both output streams are kept together in log(), the newest two million characters of them. */
+/**
+ * A running program. Both output streams are kept together in log(), the newest two million characters of
+ * them.
+ */
 export class Child {
   #log = '';
 
   /** `env` is the complete environment, nothing is inherited. */
   constructor(file, args, { cwd, env }) {
     const wrapped = existsSync(SETPRIV) ? [SETPRIV, ['--pdeathsig', 'KILL', file, ...args]] : [file, args];
-    this.process = spawn(wrapped[0], wrapped[1], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(wrapped[0], wrapped[1], {
+      cwd,
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.name = `${file} ${args.join(' ')}`;
     this.exit = new Promise((resolve) => {
       this.process.once('error', (error) => {
@@ -91,7 +102,9 @@ export class Child {
     );
   }
 
-  /** Asks the program to end and waits; kills it after `graceMs`. Returns {code, signal}. Safe to call again. */
+  /**
+   * Asks the program to end and waits; kills it after `graceMs`. Returns {code, signal}. Safe to call again.
+   */
   async stop(graceMs = 5000) {
     if (this.alive) this.process.kill('SIGTERM');
     const timer = setTimeout(() => killGroup(this.process, 'SIGKILL'), graceMs);

@@ -31,7 +31,10 @@ test('a program that ends early or does not exist is told with its output', asyn
 });
 
 test('waiting has an end', async () => {
-  await assert.rejects(until('the impossible', () => false, 50), /timed out after 50 ms: the impossible/);
+  await assert.rejects(
+    until('the impossible', () => false, 50),
+    /timed out after 50 ms: the impossible/,
+  );
   const child = shell('sleep 1000');
   await assert.rejects(child.output(/ready/, 50), /timed out/);
   await child.kill9();
@@ -51,17 +54,24 @@ test('stop is polite first, and takes the whole group along', async () => {
   await stubborn.stop(); // again does nothing
 });
 
-test('a test process that is killed leaves nothing behind', { skip: !existsSync('/usr/bin/setpriv') }, async () => {
-  const program = `
+test(
+  'a test process that is killed leaves nothing behind',
+  { skip: !existsSync('/usr/bin/setpriv') },
+  async () => {
+    const program = `
     import { Child } from ${JSON.stringify(new URL('child.mjs', import.meta.url).href)};
     const child = new Child('/bin/sh', ['-c', 'echo ready; exec sleep 1000'], { env: process.env });
     await child.output(/ready/, 5000);
     console.log(child.pid);
     setInterval(() => {}, 1000);`;
-  const parent = spawn(process.execPath, ['--input-type=module', '--eval', program], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const [text] = await once(parent.stdout.setEncoding('utf8'), 'data');
-  const pid = Number(text);
-  assert.ok(runs(pid));
-  parent.kill('SIGKILL');
-  await gone(pid);
-});
+    const parent = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [text] = await once(parent.stdout.setEncoding('utf8'), 'data');
+    const pid = Number(text);
+    assert.ok(runs(pid));
+    parent.kill('SIGKILL');
+    await gone(pid);
+  },
+);

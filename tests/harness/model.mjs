@@ -11,8 +11,8 @@ import { Child, until } from './child.mjs';
 const SERVER = fileURLToPath(new URL('../../demo/model/server.mjs', import.meta.url));
 
 /**
- * Starts a model. `script` is a file name, or a script document as an object, or absent when all prompts carry
- * their own script; `wordMs` overrides the pace of a script file; `port` 0 takes a free one.
+ * Starts a model. `script` is a file name, or a script document as an object, or absent when all prompts
+ * carry their own script; `wordMs` overrides the pace of a script file; `port` 0 takes a free one.
  * @returns {Promise<{url, pid, stop(), kill9(), log(), requests(options), clear(), waiting(), release(name),
  *   waitGate(name), waitRequest(predicate), outage(model, status)}>}
  *   `url` ends in /v1. requests() lists {number, session, model, kind, scenario, step, state, prompt, …}.
@@ -54,7 +54,10 @@ function endings(child, cleanUp) {
 
 function controls(url) {
   const control = async (method, path, body) => {
-    const response = await fetch(new URL(`/_control/${path}`, url), { method, body: body && JSON.stringify(body) });
+    const response = await fetch(new URL(`/_control/${path}`, url), {
+      method,
+      body: body && JSON.stringify(body),
+    });
     const value = await response.json();
     if (!response.ok) throw new Error(`model control ${path}: ${response.status} ${value.error?.message}`);
     return value;
@@ -69,7 +72,8 @@ function controls(url) {
     release: async (name) => (await control('POST', 'release', { name })).released,
     /** Makes `model` ("*": all) answer with an HTTP status; null ends it. */
     outage: (model, status) => control('POST', 'outage', { model, status }),
-    waitGate: (name, timeoutMs) => until(`a request at gate ${name}`, async () => (await waiting()).includes(name), timeoutMs),
+    waitGate: (name, timeoutMs) =>
+      until(`a request at gate ${name}`, async () => (await waiting()).includes(name), timeoutMs),
     /** The first recorded request for which `predicate` holds. */
     waitRequest: (predicate, timeoutMs) =>
       until('a matching request to the model', async () => (await requests()).find(predicate), timeoutMs),

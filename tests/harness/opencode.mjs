@@ -1,11 +1,12 @@
 // The real `opencode serve`, closed off from the user, the network and other tests.
 //
-// Isolation: a HOME and XDG directories of its own, an environment that inherits nothing but PATH, a free port, and
-// the template demo/opencode.json as its configuration, so that tests and demonstration run the same thing.
+// Isolation: a HOME and XDG directories of its own, an environment that inherits nothing but PATH, a free
+// port, and the template demo/opencode.json as its configuration, so that tests and demonstration run the
+// same thing.
 //
-// OpenCode tries to fetch a model list, updates, ripgrep, and, as soon as any plugin is configured, an npm package
-// into each configuration directory, which blocks the first request for over a minute where there is no network.
-// The switches below and a lock file prepared in the configuration directory prevent all of it.
+// OpenCode tries to fetch a model list, updates, ripgrep, and, as soon as any plugin is configured, an npm
+// package into each configuration directory, which blocks the first request for over a minute where there is
+// no network. The switches below and a lock file prepared in the configuration directory prevent all of it.
 
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
@@ -28,30 +29,36 @@ async function isProgram(file) {
   const handle = await open(file, 'r');
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
-    return bytesRead === 4 && (buffer.equals(ELF) || buffer.subarray(0, 2).toString() === '#!' || process.platform !== 'linux');
+    return (
+      bytesRead === 4 &&
+      (buffer.equals(ELF) || buffer.subarray(0, 2).toString() === '#!' || process.platform !== 'linux')
+    );
   } finally {
     await handle.close();
   }
 }
 
 /**
- * The OpenCode program: OPENCODE_BIN, or node_modules/.bin/opencode of this repository. npm may have been told not
- * to run install scripts; then that is a text file and the platform's package holds the real one.
+ * The OpenCode program: OPENCODE_BIN, or node_modules/.bin/opencode of this repository. npm may have been
+ * told not to run install scripts; then that is a text file and the platform's package holds the real one.
  */
 export async function findOpenCode() {
   const named = process.env.OPENCODE_BIN;
   const modules = join(ROOT, 'node_modules');
+  const platform = `opencode-${process.platform}-${process.arch}`;
   const candidates = named
     ? [named]
     : [
         join(modules, '.bin/opencode'),
-        join(modules, `opencode-${process.platform}-${process.arch}/bin/opencode`),
-        join(modules, `opencode-${process.platform}-${process.arch}-baseline/bin/opencode`),
+        join(modules, platform, 'bin/opencode'),
+        join(modules, `${platform}-baseline`, 'bin/opencode'),
       ];
   for (const file of candidates) {
     if (existsSync(file) && (await isProgram(realpathSync(file)))) return realpathSync(file);
   }
-  throw new Error(`OpenCode not found (looked for ${candidates.join(', ')}): run npm ci in ${ROOT}, or set OPENCODE_BIN`);
+  throw new Error(
+    `OpenCode not found (looked for ${candidates.join(', ')}): run npm ci in ${ROOT}, or set OPENCODE_BIN`,
+  );
 }
 
 /** A port nobody listens on now. OpenCode cannot choose itself: given 0 it insists on 4096 first. */
@@ -100,12 +107,17 @@ function environment({ home, modelUrl, gatewayUrl, bridgeToken, password, env })
   return { ...out, ...env };
 }
 
-/** What npm would leave behind; OpenCode compares the lock's version with its own and then asks for nothing. */
+/**
+ * What npm would leave behind; OpenCode compares the lock's version with its own and then asks for nothing.
+ */
 async function stubPluginPackage(directory, version) {
   const dependencies = { '@opencode-ai/plugin': version };
   await mkdir(join(directory, 'node_modules'), { recursive: true });
   await writeFile(join(directory, 'package.json'), JSON.stringify({ dependencies }));
-  await writeFile(join(directory, 'package-lock.json'), JSON.stringify({ lockfileVersion: 3, packages: { '': { dependencies } } }));
+  await writeFile(
+    join(directory, 'package-lock.json'),
+    JSON.stringify({ lockfileVersion: 3, packages: { '': { dependencies } } }),
+  );
 }
 
 async function prepareHome({ home, config, pluginPath, version }) {
@@ -129,7 +141,10 @@ export class ApiError extends Error {
 }
 
 function client(url, password) {
-  const headers = password === undefined ? {} : { authorization: `Basic ${Buffer.from(`opencode:${password}`).toString('base64')}` };
+  const headers =
+    password === undefined
+      ? {}
+      : { authorization: `Basic ${Buffer.from(`opencode:${password}`).toString('base64')}` };
 
   /** One API call → parsed body (null for 204). Throws ApiError for any status but 2xx. */
   const api = async (method, path, body, { directory, timeoutMs = 120_000 } = {}) => {
@@ -187,7 +202,8 @@ function client(url, password) {
     };
     return {
       list,
-      wait: (type, predicate = () => true, timeoutMs = 20_000) => until(`event ${type}`, () => find(type, predicate), timeoutMs),
+      wait: (type, predicate = () => true, timeoutMs = 20_000) =>
+        until(`event ${type}`, () => find(type, predicate), timeoutMs),
       close: async () => {
         stop.abort();
         await done;
@@ -199,11 +215,17 @@ function client(url, password) {
 }
 
 function sessions(api) {
-  /** Loads the instance of a directory, and with it its plugins: OpenCode does so only at the first request. */
+  /**
+   * Loads the instance of a directory, and with it its plugins: OpenCode does so only at the first request.
+   */
   const wake = (directory) => api('GET', '/agent', undefined, { directory });
   /** A new session; with a title, so that no title is generated. */
-  const session = (directory, options = {}) => api('POST', '/session', { title: 'Test', ...options }, { directory });
-  /** Sends a prompt without waiting; agent and model are explicit because OpenCode's defaults depend on the past. */
+  const session = (directory, options = {}) =>
+    api('POST', '/session', { title: 'Test', ...options }, { directory });
+  /**
+   * Sends a prompt without waiting; agent and model are explicit because OpenCode's defaults depend on the
+   * past.
+   */
   const prompt = (sessionID, text, options = {}) =>
     api('POST', `/session/${sessionID}/prompt_async`, {
       agent: 'build',
@@ -259,8 +281,8 @@ async function versionOf(binary, env) {
 }
 
 /**
- * Kills what OpenCode's shell tool has left behind. Those commands run in process groups of their own, so they are
- * known by a mark in their environment, which only Linux tells.
+ * Kills what OpenCode's shell tool has left behind. Those commands run in process groups of their own, so
+ * they are known by a mark in their environment, which only Linux tells.
  */
 function reap(mark) {
   if (process.platform !== 'linux') return;
@@ -275,26 +297,33 @@ function reap(mark) {
   }
 }
 
-/** Starts the program on a port and waits until it answers. The free port may be taken by others meanwhile: again. */
+/**
+ * Starts the program on a port and waits until it answers. The free port may be taken by others meanwhile:
+ * again.
+ */
 async function serve(binary, options, cwd, env) {
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
     const url = `http://127.0.0.1:${port}`;
-    const child = new Child(binary, ['serve', '--hostname', '127.0.0.1', '--port', String(port)], { cwd, env });
+    const child = new Child(binary, ['serve', '--hostname', '127.0.0.1', '--port', String(port)], {
+      cwd,
+      env,
+    });
     try {
       await waitReady(child, url, options.password);
       return { child, port, url };
     } catch (error) {
       await child.kill9();
-      if (options.port !== undefined || attempt === 3 || !/ServeError|EADDRINUSE/.test(child.log())) throw error;
+      if (options.port !== undefined || attempt === 3 || !/ServeError|EADDRINUSE/.test(child.log()))
+        throw error;
     }
   }
 }
 
 /**
  * Starts `opencode serve`.
- *  home        its HOME; kept afterwards, so that it can be started again on the same state. Without it a temporary
- *              one is made and removed by stop().
+ *  home        its HOME; kept afterwards, so that it can be started again on the same state (the configuration
+ *              is written anew). Without it a temporary one is made, and removed by stop() or kill9().
  *  directory   working directory, default the home
  *  modelUrl    base URL of the model, …/v1
  *  pluginPath  plugin file or package directory, or a list of them
@@ -303,8 +332,9 @@ async function serve(binary, options, cwd, env) {
  *  config      laid over demo/opencode.json
  *  env         laid over the environment; undefined removes
  *  port        default a free one
- * @returns {Promise<{url, pid, home, port, version, log(), stop(), kill9(), api(method, path, body, {directory}),
- *   events(), wake(directory), session(directory, options), prompt(sessionID, text, options), idle(sessionID)}>}
+ * @returns {Promise<{url, pid, home, port, version, log(), stop(), kill9(),
+ *   api(method, path, body, {directory}), events(), wake(directory), session(directory, options),
+ *   prompt(sessionID, text, options), idle(sessionID, {directory})}>}
  */
 export async function startOpenCode(options = {}) {
   const binary = await findOpenCode();

@@ -1,4 +1,5 @@
-// The harness keeps its promises: isolated, quiet on the network, quick with plugins, and nothing left behind.
+// The harness keeps its promises: isolated, quiet on the network, quick with plugins, and nothing left
+// behind.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -78,7 +79,10 @@ test('a plugin is loaded at the first request of a directory, without delay', as
   await opencode.wake(project());
   // 0.3 s as a rule; an npm install that cannot reach its registry takes over a minute.
   assert.ok(performance.now() - start < 15_000);
-  const lines = readFileSync(join(scratch, 'probe.log'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+  const lines = readFileSync(join(scratch, 'probe.log'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   assert.deepEqual(lines[0], { directory: project(), gateway: 'http://127.0.0.1:1', token: 'bridge-token' });
 });
 
@@ -88,10 +92,16 @@ test('configuration: the template, what the test lays over it, nothing of the us
   assert.deepEqual([config.permission.bash, config.permission.edit], ['allow', 'allow']);
   assert.equal(config.provider.scripted.options.baseURL, model.url);
   const { all, connected } = await opencode.api('GET', '/provider', undefined, { directory: project() });
-  assert.deepEqual(all.map((p) => p.id), ['scripted']);
+  assert.deepEqual(
+    all.map((p) => p.id),
+    ['scripted'],
+  );
   assert.deepEqual(connected, ['scripted']);
   const path = await opencode.api('GET', '/path', undefined, { directory: project() });
-  assert.ok([path.home, path.config, path.state].every((p) => p.startsWith(scratch)), JSON.stringify(path));
+  assert.ok(
+    [path.home, path.config, path.state].every((p) => p.startsWith(scratch)),
+    JSON.stringify(path),
+  );
 });
 
 test('the shell of the agent sees nothing of the environment of the test', async () => {
@@ -116,8 +126,14 @@ test('the network is left alone, searching included', async () => {
 
 test('api: passwords, errors, the page of the web UI', async () => {
   assert.equal((await fetch(new URL('/global/health', opencode.url))).status, 401);
-  await assert.rejects(opencode.api('GET', '/session/ses_missing'), (error) => error instanceof ApiError && error.status === 404);
-  await assert.rejects(opencode.api('GET', '/no/such/path'), (error) => error instanceof ApiError && error.status === 200);
+  await assert.rejects(
+    opencode.api('GET', '/session/ses_missing'),
+    (error) => error instanceof ApiError && error.status === 404,
+  );
+  await assert.rejects(
+    opencode.api('GET', '/no/such/path'),
+    (error) => error instanceof ApiError && error.status === 200,
+  );
   assert.equal((await opencode.api('GET', '/global/health')).version, opencode.version);
 });
 
@@ -127,7 +143,10 @@ test('events end with the server, and say so', async () => {
   await events.wait('session.created', (p) => p.info.id === id);
 
   await opencode.prompt(id, 'bash:echo $$ > pid; exec sleep 1000;;say:never');
-  const pid = await until('the command runs', () => existsSync(join(project(), 'pid')) && readFileSync(join(project(), 'pid'), 'utf8').trim());
+  const pid = await until(
+    'the command runs',
+    () => existsSync(join(project(), 'pid')) && readFileSync(join(project(), 'pid'), 'utf8').trim(),
+  );
   await opencode.kill9();
   await assert.rejects(events.wait('session.deleted'), /the event stream is over/);
   await events.close();
