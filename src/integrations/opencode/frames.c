@@ -41,8 +41,7 @@ struct Field {
         static const Shape _name = {SHAPE_ARR, .max = (_max), .element = (_element), ##__VA_ARGS__}
 #define OBJ(_name, _fields, ...) static const Shape _name = {SHAPE_OBJ, FIELDS(_fields), ##__VA_ARGS__}
 
-/* --- values ------------------------------------------------------------------------------------------------
- */
+/* --- values --- */
 
 static bool is_id(const char *s)
 {
@@ -614,6 +613,9 @@ static const char *skip_space(const char *s, const char *end)
         return s;
 }
 
+/* JavaScript counts exactly up to here. */
+#define SEQ_MAX (1LL << 53)
+
 static int64_t read_seq(const char *s, const char *end)
 {
         int64_t value = 0;
@@ -622,9 +624,9 @@ static int64_t read_seq(const char *s, const char *end)
         if (s == end || *s++ != ':')
                 return 0;
         for (s = skip_space(s, end); s < end && isdigit((unsigned char) *s); s++) {
-                if (value > (INT64_MAX - 9) / 10)
-                        return 0;
                 value = value * 10 + (*s - '0');
+                if (value > SEQ_MAX)
+                        return 0;
         }
         return value;
 }

@@ -1,32 +1,40 @@
-/* What the core may ask of OpenCode, over the bridge. One verb per bridge command (contract/asyncapi.yaml); the
- * ask's key is the command's request_id and idempotency key, so that a second performance finds the first.
+/* What the core may ask of OpenCode, over the bridge. One verb per bridge command (contract/asyncapi.yaml);
+ * the ask's key is the command's request_id and idempotency key, so that a second performance finds the
+ * first.
  *
- * | verb                      | args                                                            | result          |
+ * | verb                      | args                                                            | result |
  * |---------------------------|-----------------------------------------------------------------|-----------------|
- * | opencode.session_create   | directory, title, agent?, model?{provider_id, model_id}         | {session}       |
- * | opencode.session_message  | directory, session_id, message_id, text, author?, agent?, model?| {message_id}    |
- * | opencode.session_abort    | directory, session_id                                           | {}              |
- * | opencode.session_messages | directory, session_id, after?                                   | {messages, status} |
- * | opencode.permission_reply | directory, permission_id, reply, message?                       | {}              |
- * | opencode.question_reply   | directory, question_id, answers                                 | {}              |
- * | opencode.question_reject  | directory, question_id                                          | {}              |
- * | opencode.reconcile        |                                                                 | {}              |
+ * | opencode.session_create   | directory, title, agent?, model?{provider_id, model_id}         | {session} |
+ * | opencode.session_message  | directory, session_id, message_id?, text, author?{name}, agent?, model?,
+ * files? | {message_id, already} | | opencode.session_abort    | directory, session_id | {}              | |
+ * opencode.session_messages | directory, session_id, after?, limit?                           | {messages,
+ * status} | | opencode.permission_reply | directory, permission_id, reply, message?                       |
+ * {}              | | opencode.question_reply   | directory, question_id, answers | {}              | |
+ * opencode.question_reject  | directory, question_id                                          | {} | |
+ * opencode.reconcile        |                                                                 | {} |
+ *
+ * message_id is opencode_message_id(key, created_ms) of the ask when it is not given. Arguments that are null
+ * count as absent. An ask without what its row requires fails at once with "invalid" and the field's name.
+ *
+ * Of several OpenCode processes that one is asked which asked for the permission or question, else one that
+ * has the directory open (the one that last spoke of the session first), else the one that last spoke of the
+ * session, else the one that connected last. opencode.reconcile goes to all of them.
  *
  * While no bridge is connected an ask waits (it is not tried, and no attempt is counted) until its verb's
- * deadline. Failures: {"error": "not_found|invalid|unavailable|timeout|opencode_error", "message": …};
- * not_found and invalid are permanent. */
+ * deadline. Failures: {"error": "not_found|invalid|unavailable|timeout|opencode_error", "message": …,
+ * "field": …?}; not_found and invalid are permanent. */
 #pragma once
 
 #include "flow/ask.h"
 
-#define OPENCODE_SESSION_CREATE "opencode.session_create"
-#define OPENCODE_SESSION_MESSAGE "opencode.session_message"
-#define OPENCODE_SESSION_ABORT "opencode.session_abort"
+#define OPENCODE_SESSION_CREATE   "opencode.session_create"
+#define OPENCODE_SESSION_MESSAGE  "opencode.session_message"
+#define OPENCODE_SESSION_ABORT    "opencode.session_abort"
 #define OPENCODE_SESSION_MESSAGES "opencode.session_messages"
 #define OPENCODE_PERMISSION_REPLY "opencode.permission_reply"
-#define OPENCODE_QUESTION_REPLY "opencode.question_reply"
-#define OPENCODE_QUESTION_REJECT "opencode.question_reject"
-#define OPENCODE_RECONCILE "opencode.reconcile"
+#define OPENCODE_QUESTION_REPLY   "opencode.question_reply"
+#define OPENCODE_QUESTION_REJECT  "opencode.question_reject"
+#define OPENCODE_RECONCILE        "opencode.reconcile"
 
 extern const AskVerb *const opencode_verbs[]; /* NULL-terminated; register with the Bridge as owner */
 
