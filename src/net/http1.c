@@ -36,9 +36,11 @@ static int refuse(Http1 *h, Http1Event error, const char *text)
         return -1; /* makes llhttp stop */
 }
 
-static int take_extra(Http1 *h, size_t n_bytes)
+/* llhttp hands out a span at the end of each cut, or not at all when it meets an error inside: what a span
+ * callback refuses would depend on the cuts. So spans are only counted, and judged when they are complete. One that
+ * never ends grows nothing here (a head has its limit; of the others nothing is kept). */
+static int check_extra(Http1 *h)
 {
-        h->n_extra += n_bytes;
         if (h->n_extra > h->limits.max_head_bytes)
                 return refuse(h, HTTP1_E_HEAD_TOO_LARGE, "trailers or chunk extensions too large");
         return 0;
@@ -50,8 +52,6 @@ static int on_url(llhttp_t *parser, const char *at, size_t n_bytes)
 
         h->in_target = true;
         buf_append(&h->target, at, n_bytes);
-        if (buf_len(&h->target) > h->limits.max_target_bytes)
-                return refuse(h, HTTP1_E_TARGET_TOO_LONG, "request target too long");
         return 0;
 }
 
@@ -60,6 +60,8 @@ static int on_url_complete(llhttp_t *parser)
         Http1 *h = parser->data;
 
         h->in_target = false;
+        if (buf_len(&h->target) > h->limits.max_target_bytes)
+                return refuse(h, HTTP1_E_TARGET_TOO_LONG, "request target too long");
         return 0;
 }
 
@@ -73,8 +75,9 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t n_bytes)
         Http1 *h = parser->data;
 
         if (in_trailer(h))
-                return take_extra(h, n_bytes);
-        buf_append(&h->text, at, n_bytes);
+                h->n_extra += n_bytes;
+        else
+                buf_append(&h->text, at, n_bytes);
         return 0;
 }
 
@@ -83,7 +86,7 @@ static int on_header_field_complete(llhttp_t *parser)
         Http1 *h = parser->data;
 
         if (in_trailer(h))
-                return take_extra(h, 4); /* the colon and what else a line costs: empty lines count too */
+                return 0;
         if (h->n_headers == h->limits.max_headers)
                 return refuse(h, HTTP1_E_HEAD_TOO_LARGE, "too many header fields");
         if (h->n_headers == h->n_headers_allocated) {
@@ -105,8 +108,10 @@ static int on_header_value_complete(llhttp_t *parser)
         Http1 *h = parser->data;
         Header *header;
 
-        if (in_trailer(h))
-                return 0;
+        if (in_trailer(h)) {
+                h->n_extra += 4; /* the colon and what else a line costs */
+                return check_extra(h);
+        }
         header = &h->headers[h->n_headers++];
         while (buf_len(&h->text) > header->value_at && strchr(" \t", h->text.data[h->text.n_bytes - 1]))
                 h->text.n_bytes--;
@@ -175,8 +180,16 @@ static int on_body(llhttp_t *parser, const char *at, size_t n_bytes)
 
 static int on_chunk_extension(llhttp_t *parser, const char *at, size_t n_bytes)
 {
+        Http1 *h = parser->data;
+
         (void) at;
-        return take_extra(parser->data, n_bytes);
+        h->n_extra += n_bytes;
+        return 0;
+}
+
+static int on_chunk_extension_complete(llhttp_t *parser)
+{
+        return check_extra(parser->data);
 }
 
 static int on_message_complete(llhttp_t *parser)
@@ -198,6 +211,8 @@ static const llhttp_settings_t SETTINGS = {
         .on_body = on_body,
         .on_chunk_extension_name = on_chunk_extension,
         .on_chunk_extension_value = on_chunk_extension,
+        .on_chunk_extension_name_complete = on_chunk_extension_complete,
+        .on_chunk_extension_value_complete = on_chunk_extension_complete,
         .on_message_complete = on_message_complete,
 };
 
@@ -240,23 +255,29 @@ void http1_next(Http1 *h)
         start_message(h);
 }
 
-/* Folded lines and bare LFs, which llhttp lets through in places, over the bytes of the head that it took. */
+/* Folded lines and bare LFs, which llhttp lets through in places, over the bytes of the head that it took. They come
+ * before whatever it stopped at, and so does their error. */
 static void check_lines(Http1 *h, const char *data, size_t n_bytes)
 {
         const char *p = data, *end = data + n_bytes, *lf;
+        const char *fault = NULL;
 
         if (n_bytes == 0)
                 return;
         if (h->last_byte == '\n' && (*p == ' ' || *p == '\t'))
-                refuse(h, HTTP1_E_MALFORMED, "folded header line");
-        while ((lf = memchr(p, '\n', (size_t) (end - p)))) {
+                fault = "folded header line";
+        while (!fault && (lf = memchr(p, '\n', (size_t) (end - p)))) {
                 if ((lf > data ? lf[-1] : h->last_byte) != '\r')
-                        refuse(h, HTTP1_E_MALFORMED, "line without CR");
-                if (lf + 1 < end && (lf[1] == ' ' || lf[1] == '\t'))
-                        refuse(h, HTTP1_E_MALFORMED, "folded header line");
+                        fault = "line without CR";
+                else if (lf + 1 < end && (lf[1] == ' ' || lf[1] == '\t'))
+                        fault = "folded header line";
                 p = lf + 1;
         }
         h->last_byte = end[-1];
+        if (fault) {
+                h->error = HTTP1_E_MALFORMED;
+                h->error_text = fault;
+        }
 }
 
 static Http1Event feed_head(Http1 *h, const char *data, size_t n_bytes, size_t *ret_used)

@@ -125,7 +125,7 @@ static void take_line(SseParser *p, const char *line, size_t n_bytes)
                 append_data(p, value, n_value);
         } else if (name_is(line, n_name, "event")) {
                 free(p->event);
-                p->event = n_value > 0 ? mem_strndup(value, n_value) : NULL;
+                p->event = n_value > 0 && *value ? mem_strndup(value, n_value) : NULL;
         } else if (name_is(line, n_name, "id") && !memchr(value, 0, n_value)) {
                 free(p->last_id);
                 p->last_id = mem_strndup(value, n_value);
