@@ -179,6 +179,15 @@ static void finish_refused(Ask *ask, const char *code, const char *message, cons
         ask_done(ask, &(AskResult){.outcome = ASK_PERMFAIL, .value = error});
 }
 
+static const Verb *verb_of(const Ask *ask)
+{
+        const Verb *verb = verbs;
+
+        while (!str_equal(verb->ask.name, ask->verb)) /* the engine starts only what was registered */
+                verb++;
+        return verb;
+}
+
 static void on_reply(void *userdata, const BridgeReply *reply)
 {
         Ask *ask = userdata;
@@ -190,21 +199,25 @@ static void on_reply(void *userdata, const BridgeReply *reply)
         }
         code = reply->frame ? json_str_or(reply->frame, "error.code", "opencode_error") : reply->code;
         message = reply->frame ? json_str(reply->frame, "error.message") : reply->message;
-        if (str_equal(code, "not_found") || str_equal(code, "invalid"))
+        /* The request is gone, and it may have been our own earlier attempt that settled it; if it was
+         * somebody else, permission.replied or question.replied says so. */
+        if (str_equal(code, "not_found") && ask->uncertain && verb_of(ask)->pending_id)
+                ask_ok(ask, json_pack("{s:b}", "already", true));
+        else if (str_equal(code, "not_found") || str_equal(code, "invalid"))
                 finish_refused(ask, code, message, json_str(reply->frame, "error.field"));
         else
-                ask_tempfail(ask, code, message, reply->sent && !str_equal(code, "unavailable"), 0);
+                /* Only the plugin itself can say that it has not even tried. */
+                ask_tempfail(ask, code, message, reply->frame ? !str_equal(code, "unavailable") : reply->sent,
+                             0);
 }
 
 static void start(void *owner, Ask *ask)
 {
-        const Verb *verb = verbs;
+        const Verb *verb = verb_of(ask);
         BridgeTarget target;
         const char *field, *why;
         json_t *frame;
 
-        while (!str_equal(verb->ask.name, ask->verb)) /* the engine starts only what was registered */
-                verb++;
         field = json_check(ask->args, verb->args, verb->n_args, &why);
         if (field) {
                 _cleanup_free_ char *message = mem_printf("%s %s", field, why);

@@ -22,7 +22,8 @@
  *
  * While no bridge is connected an ask waits (it is not tried, and no attempt is counted) until its verb's
  * deadline. Failures: {"error": "not_found|invalid|unavailable|timeout|opencode_error", "message": …,
- * "field": …?}; not_found and invalid are permanent. */
+ * "field": …?}; not_found and invalid are permanent. A permission or question that is gone when an ask is
+ * repeated, whose first answer may have arrived, counts as answered: {already: true}. */
 #pragma once
 
 #include "flow/ask.h"
