@@ -1,0 +1,43 @@
+#include "core/command.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+static const struct {
+        const char *word;
+        CommandVerb verb;
+} words[] = {
+        {"start", COMMAND_START}, {"new", COMMAND_START},     {"status", COMMAND_STATUS}, {"list", COMMAND_LIST},
+        {"ls", COMMAND_LIST},     {"sessions", COMMAND_LIST}, {"stop", COMMAND_STOP},     {"abort", COMMAND_STOP},
+        {"help", COMMAND_HELP},   {"?", COMMAND_HELP},
+};
+
+Command command_parse(const char *text)
+{
+        Command c = {.verb = COMMAND_UNKNOWN};
+        size_t n;
+
+        while (isspace((unsigned char) *text))
+                text++;
+        n = strcspn(text, " \t\r\n");
+        memcpy(c.word, text, MIN2(n, sizeof(c.word) - 1));
+        c.rest = text + n;
+        while (isspace((unsigned char) *c.rest))
+                c.rest++;
+        if (n == 0)
+                c.verb = COMMAND_HELP;
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (strcasecmp(c.word, words[i].word) == 0)
+                        c.verb = words[i].verb;
+        return c;
+}
+
+bool command_parse_bang(const char *text, Command *ret)
+{
+        while (isspace((unsigned char) *text))
+                text++;
+        if (*text != '!' || !isalpha((unsigned char) text[1]))
+                return false;
+        *ret = command_parse(text + 1);
+        return true;
+}

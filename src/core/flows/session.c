@@ -1,0 +1,835 @@
+/* One session: a thread in Slack and a session in OpenCode, for as long as people reply.
+ *
+ *   opening → creating → idle ⇄ working → idle …
+ *                 ↑ broken ┘       └→ stopping → idle
+ *
+ * OpenCode is the source of truth. The bridge's events say that something may have changed; what is concluded from them
+ * (the turn is over, this is the answer) is always read from OpenCode itself (`opencode.session_messages`), so that a
+ * lost, doubled or late event can delay a conclusion, but never falsify it.
+ *
+ * Prompts wait in our queue, not in OpenCode's: there, several of them would be answered by one message. */
+#include "core/flows/flows.h"
+
+#include "connectors/slack/markdown.h"
+#include "connectors/slack/slack-asks.h"
+#include "core/command.h"
+#include "core/say.h"
+#include "core/session.h"
+#include "integrations/opencode/opencode-asks.h"
+
+#define QUEUE_MAX 50
+#define TITLE_CHARS 80
+#define OFFLINE_AFTER_MS (10 * 1000)
+#define LOOK_AGAIN_MS (3 * 1000)
+#define LOOK_ANYWAY_MS (60 * 1000)
+#define STOP_PATIENCE_MS (10 * 1000)
+#define IDLE_LOOKS 2 /* so often idle without an answer: the turn was lost (OpenCode was restarted) */
+
+static const FlowStep step_opening, step_creating, step_idle, step_working, step_stopping, step_broken;
+
+/* ---- what every step after `opening` understands ---- */
+
+static void enqueue(Flow *f, const FlowEvent *ev, bool will_start)
+{
+        const char *user = json_str_or(ev->data, "user", ""), *ts = json_str(ev->data, "ts");
+        PostedPlace thread = session_thread(f);
+        size_t n;
+
+        if (session_queue_length(f) >= QUEUE_MAX) {
+                say_ephemeral(f, &thread, user, ":warning:",
+                              "Not taken: 50 messages are waiting already. Send it again when some of them are done.");
+                return;
+        }
+        n = session_queue_push(f, user, ts, json_str_or(ev->data, "text", ""));
+        if (ts)
+                say_reaction(f, thread.channel, ts, "eyes");
+        if (!will_start) {
+                _cleanup_free_ char *text = mem_printf("Queued as number %zu: it goes to the agent when the current turn ends.", n);
+
+                say_ephemeral(f, &thread, user, NULL, text);
+                session_show_card(f);
+        }
+}
+
+static void answer_help(Flow *f, const FlowEvent *ev)
+{
+        PostedPlace thread = session_thread(f);
+
+        say_ephemeral_message(f, &thread, json_str_or(ev->data, "user", ""),
+                              card_help(json_str_or(flow_data(f), "defaults.command", "/opencode"), true));
+}
+
+static void answer_status(Flow *f, const FlowEvent *ev)
+{
+        PostedPlace thread = session_thread(f);
+
+        say_ephemeral_message(f, &thread, json_str_or(ev->data, "user", ""), session_card_message(f));
+}
+
+static void answer_unknown(Flow *f, const FlowEvent *ev, const char *word)
+{
+        PostedPlace thread = session_thread(f);
+        _cleanup_free_ char *text = mem_printf("I do not know `!%s`. `!help` lists what works in a thread.", word);
+
+        say_ephemeral(f, &thread, json_str_or(ev->data, "user", ""), ":grey_question:", text);
+}
+
+static FlowVerdict stop(Flow *f, const FlowEvent *ev);
+
+/* A mention in the thread of a running session arrives as another start. */
+static bool is_message(const FlowEvent *ev)
+{
+        return flow_event_is(ev, "slack.message") || flow_event_is(ev, "slack.start");
+}
+
+/* `!word` in the thread. FLOW_IGNORE: the text is a prompt. */
+static FlowVerdict on_bang(Flow *f, const FlowEvent *ev)
+{
+        Command c;
+
+        if (!command_parse_bang(json_str_or(ev->data, "text", ""), &c))
+                return FLOW_IGNORE;
+        switch (c.verb) {
+        case COMMAND_STOP: return stop(f, ev);
+        case COMMAND_STATUS: answer_status(f, ev); break;
+        case COMMAND_HELP: answer_help(f, ev); break;
+        case COMMAND_START:
+        case COMMAND_LIST:
+        case COMMAND_UNKNOWN: answer_unknown(f, ev, c.word); break;
+        }
+        return FLOW_STAY;
+}
+
+static FlowVerdict on_edited(Flow *f, const FlowEvent *ev)
+{
+        PostedPlace thread = session_thread(f);
+
+        if (session_queue_edit(f, json_str_or(ev->data, "ts", ""), json_str_or(ev->data, "text", "")))
+                say_ephemeral(f, &thread, json_str_or(ev->data, "user", ""), NULL,
+                              "The queued message was changed; the new text goes to the agent.");
+        return FLOW_STAY;
+}
+
+static void spawn_request(Flow *f, const char *kind, const char *prefix, const char *field, const json_t *from)
+{
+        const json_t *data = flow_data(f), *request = json_at(from, field);
+        PostedPlace thread = session_thread(f);
+        _cleanup_free_ char *address = mem_printf("%s:%s", prefix, json_str_or(request, "id", ""));
+        json_t *asked = json_pack("{s:s, s:s, s:s, s:s, s:o}", "session", flow_ref(f), "channel", thread.channel,
+                                  "thread_ts", thread.thread_ts ? thread.thread_ts : "", "directory",
+                                  json_str_or(from, "directory", json_str_or(data, "oc.directory", "")), field,
+                                  json_deep_copy(request));
+
+        if (!str_equal(json_str(from, "session_id"), json_str(data, "oc.session_id")))
+                json_put_str(asked, "subagent", json_str(from, "session_id"));
+        json_put_str(asked, "http_request_id", json_str(from, "request_id"));
+        json_put_int(asked, "expires_ms", json_int(from, "expires_ms", 0));
+        flow_spawn(f, kind, address, "request.asked", asked);
+}
+
+static void forward_reply(Flow *f, const char *prefix, const char *id_field, const json_t *frame)
+{
+        _cleanup_free_ char *address = mem_printf("%s:%s", prefix, json_str_or(frame, id_field, ""));
+
+        flow_send(f, address, "request.replied", json_deep_copy(frame));
+}
+
+static FlowVerdict on_request_event(Flow *f, const FlowEvent *ev)
+{
+        if (flow_event_is(ev, "oc.permission.asked"))
+                spawn_request(f, "permission", "perm", "permission", ev->data);
+        else if (flow_event_is(ev, "oc.question.asked"))
+                spawn_request(f, "question", "que", "question", ev->data);
+        else if (flow_event_is(ev, "http.permission"))
+                spawn_request(f, "permission", "http", "permission", ev->data);
+        else if (flow_event_is(ev, "oc.permission.replied"))
+                forward_reply(f, "perm", "permission_id", ev->data);
+        else if (flow_event_is(ev, "oc.question.replied") || flow_event_is(ev, "oc.question.rejected"))
+                forward_reply(f, "que", "question_id", ev->data);
+        else if (flow_event_is(ev, "request.opened"))
+                session_request_opened(f, json_str_or(ev->data, "ref", ""), json_str_or(ev->data, "what", "an answer"));
+        else if (flow_event_is(ev, "request.closed"))
+                session_request_closed(f, json_str_or(ev->data, "ref", ""));
+        else
+                return FLOW_IGNORE;
+        if (flow_event_is(ev, "request.opened") || flow_event_is(ev, "request.closed")) {
+                if (session_state(f) == SESSION_WORKING || session_state(f) == SESSION_WAITING)
+                        session_set_state(f, SESSION_WORKING);
+                session_show_card(f);
+        }
+        return FLOW_STAY;
+}
+
+static FlowVerdict on_posted(Flow *f, const FlowEvent *ev)
+{
+        PostedPlace thread = session_thread(f);
+
+        switch (posted_take_result(f, SLOT_CARD, &thread, ev)) {
+        case POSTED_GONE: /* deleted; it comes back with the next change, and its thread stays the session's */
+                json_object_set_new(flow_data(f), "card_is_root", json_false());
+                return FLOW_STAY;
+        case POSTED_TAKEN: return FLOW_STAY;
+        case POSTED_OTHER: break;
+        }
+        return posted_take_result(f, SLOT_PROGRESS, &thread, ev) == POSTED_OTHER ? FLOW_IGNORE : FLOW_STAY;
+}
+
+static FlowVerdict on_common(Flow *f, const FlowEvent *ev)
+{
+        FlowVerdict v = on_posted(f, ev);
+
+        if (v == FLOW_IGNORE)
+                v = on_request_event(f, ev);
+        if (v != FLOW_IGNORE)
+                return v;
+        if (flow_event_is(ev, "slack.edited"))
+                return on_edited(f, ev);
+        if (flow_event_is(ev, "slack.refused")) {
+                PostedPlace thread = session_thread(f);
+
+                say_ephemeral(f, &thread, json_str_or(ev->data, "user", ""), ":no_entry:", json_str_or(ev->data, "why", ""));
+                return FLOW_STAY;
+        }
+        if (flow_event_is(ev, "session.stop"))
+                return stop(f, ev);
+        if (flow_event_is(ev, "slack.action")) /* a link button tells of its click, too */
+                return str_equal(json_str(ev->data, "action_id"), "session.stop") ? stop(f, ev) : FLOW_STAY;
+        if (flow_event_is(ev, "oc.offline")) {
+                if (session_state(f) != SESSION_IDLE)
+                        session_set_state(f, SESSION_OFFLINE);
+                session_show_card(f);
+                return FLOW_STAY;
+        }
+        return FLOW_IGNORE;
+}
+
+/* Stop, by button, `!stop` or command. Only `working` has something to stop; elsewhere the person is told. */
+static FlowVerdict stop(Flow *f, const FlowEvent *ev)
+{
+        PostedPlace thread = session_thread(f);
+        const char *user = json_str_or(ev->data, "user", "");
+        const json_t *allowed = json_at(ev->data, "allowed");
+
+        if (json_is_false(allowed)) {
+                say_ephemeral(f, &thread, user, ":no_entry:", json_str_or(ev->data, "why", "You may not do that here."));
+                return FLOW_STAY;
+        }
+        if (!json_at(flow_data(f), "turn")) {
+                say_ephemeral(f, &thread, user, NULL, "Nothing is running. A reply in the thread goes on.");
+                return FLOW_STAY;
+        }
+        json_put_str(flow_data(f), "stopped_by", user);
+        return flow_go(f, &step_stopping);
+}
+
+/* ---- opening: the card, which makes the thread ---- */
+
+static void begin(Flow *f, const FlowEvent *ev)
+{
+        static const char *const copied[] = {"user", "channel", "thread_ts", "response_url", "defaults"};
+        json_t *data = flow_data(f);
+        const char *text = json_str_or(ev->data, "text", "");
+        _cleanup_free_ char *title = slack_markdown_plain(text, TITLE_CHARS);
+
+        for (size_t i = 0; i < ELEMENTSOF(copied); i++)
+                if (json_at(ev->data, copied[i]))
+                        json_object_set_new(data, copied[i], json_deep_copy(json_at(ev->data, copied[i])));
+        json_put_str(data, "title", title);
+        json_put_int(data, "started_ms", flow_now_ms(f));
+        json_object_set_new(data, "card_is_root", json_boolean(!json_str(data, "thread_ts")));
+        json_object_set_new(data, "oc", json_object());
+        session_queue_push(f, json_str_or(data, "user", ""), json_str(ev->data, "ts"), text);
+        session_set_state(f, SESSION_STARTING);
+        if (json_str(ev->data, "ts"))
+                say_reaction(f, json_str_or(data, "channel", ""), json_str(ev->data, "ts"), "eyes");
+        session_show_card(f);
+}
+
+/* The card could not be posted: the one person who waits is told why, where only they see it. */
+static FlowVerdict opening_failed(Flow *f)
+{
+        const char *error = posted_error(f, SLOT_CARD), *response_url = json_str(flow_data(f), "response_url");
+        _cleanup_free_ char *text = mem_printf("The task was not started: Slack refused the message (%s). %s", error,
+                                               str_equal(error, "not_in_channel") || str_equal(error, "channel_not_found") ?
+                                                       "Invite me to this channel and try again." :
+                                                       "Try again, or ask your operator to look at the gateway's log.");
+
+        if (response_url)
+                say_response(f, response_url, card_notice(":warning:", text));
+        return FLOW_FAILED;
+}
+
+static FlowVerdict on_opening(Flow *f, const FlowEvent *ev)
+{
+        PostedPlace thread = session_thread(f);
+        _cleanup_free_ char *address = NULL;
+
+        if (flow_event_is(ev, "slack.start")) {
+                if (json_object_size(flow_data(f)) > 0)
+                        return FLOW_LATER; /* mentioned again before the card is there */
+                begin(f, ev);
+                return FLOW_STAY;
+        }
+        if (posted_take_result(f, SLOT_CARD, &thread, ev) == POSTED_OTHER)
+                return json_object_size(flow_data(f)) > 0 ? FLOW_LATER : FLOW_FAILED;
+        if (!posted_ts(f, SLOT_CARD))
+                return opening_failed(f);
+        if (json_bool(flow_data(f), "card_is_root"))
+                json_put_str(flow_data(f), "thread_ts", posted_ts(f, SLOT_CARD));
+        thread = session_thread(f);
+        address = mem_printf("thread:%s:%s", thread.channel, thread.thread_ts);
+        flow_address_add(f, address);
+        return flow_go(f, &step_creating);
+}
+static const FlowStep step_opening = {"opening", on_opening};
+
+/* ---- creating: the session in OpenCode ---- */
+
+static json_t *model_object(const char *model)
+{
+        const char *slash = model ? strchr(model, '/') : NULL;
+
+        if (!slash)
+                return NULL;
+        return json_pack("{s:s%, s:s}", "provider_id", model, (size_t) (slash - model), "model_id", slash + 1);
+}
+
+static void put_agent_and_model(Flow *f, json_t *args)
+{
+        const char *agent = json_str(flow_data(f), "defaults.agent");
+        json_t *model = model_object(json_str(flow_data(f), "defaults.model"));
+
+        if (!str_empty(agent))
+                json_put_str(args, "agent", agent);
+        if (model)
+                json_object_set_new(args, "model", model);
+}
+
+static void ask_create(Flow *f)
+{
+        json_t *args = json_pack("{s:s, s:s}", "directory", json_str_or(flow_data(f), "defaults.directory", ""), "title",
+                                 json_str_or(flow_data(f), "title", "Task"));
+
+        put_agent_and_model(f, args);
+        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_CREATE, .args = args});
+}
+
+static void created(Flow *f, const json_t *session)
+{
+        json_t *oc = json_object_get(flow_data(f), "oc");
+        const char *id = json_str_or(session, "id", "");
+        _cleanup_free_ char *address = mem_printf("oc:%s", id);
+
+        json_put_str(oc, "session_id", id);
+        json_put_str(oc, "directory", json_str(session, "directory"));
+        json_put_str(oc, "agent", json_str(session, "agent"));
+        if (json_str(session, "model.model_id")) {
+                _cleanup_free_ char *model = mem_printf("%s/%s", json_str_or(session, "model.provider_id", "?"),
+                                                        json_str(session, "model.model_id"));
+
+                json_put_str(oc, "model", model);
+        }
+        flow_address_add(f, address);
+}
+
+static FlowVerdict on_creating(Flow *f, const FlowEvent *ev)
+{
+        if (flow_event_is_enter(ev)) {
+                session_set_error(f, NULL);
+                session_set_state(f, SESSION_STARTING);
+                session_show_card(f);
+                ask_create(f);
+                flow_timer(f, "offline", OFFLINE_AFTER_MS);
+                return FLOW_STAY;
+        }
+        if (flow_event_is_timer(ev, "offline")) {
+                session_set_state(f, SESSION_OFFLINE);
+                session_show_card(f);
+                return FLOW_STAY;
+        }
+        if (flow_event_is_ask(ev, OPENCODE_SESSION_CREATE, NULL)) {
+                if (ev->outcome != ASK_OK) {
+                        session_set_error(f, json_str_or(ev->data, "message", "OpenCode did not answer"));
+                        return flow_go(f, &step_broken);
+                }
+                created(f, json_at(ev->data, "session"));
+                return flow_go(f, &step_idle);
+        }
+        if (is_message(ev)) {
+                FlowVerdict v = on_bang(f, ev);
+
+                if (v == FLOW_IGNORE)
+                        enqueue(f, ev, false);
+                return v == FLOW_IGNORE ? FLOW_STAY : v;
+        }
+        return on_common(f, ev);
+}
+static const FlowStep step_creating = {"creating", on_creating};
+
+/* ---- broken: there is no session in OpenCode; a reply tries again ---- */
+
+static FlowVerdict on_broken(Flow *f, const FlowEvent *ev)
+{
+        if (flow_event_is_enter(ev)) {
+                session_set_state(f, SESSION_FAILED);
+                session_show_card(f);
+                return FLOW_STAY;
+        }
+        if (is_message(ev)) {
+                FlowVerdict v = on_bang(f, ev);
+
+                if (v != FLOW_IGNORE)
+                        return v;
+                enqueue(f, ev, true);
+                return flow_go(f, &step_creating);
+        }
+        return on_common(f, ev);
+}
+static const FlowStep step_broken = {"broken", on_broken};
+
+/* After a (re)connection of the bridge: new requests get their cards, those that OpenCode does not know any more are
+ * closed. */
+static void reconcile_requests(Flow *f, const FlowEvent *ev)
+{
+        json_t *request, *pending = json_array();
+        const char *ref;
+        size_t i;
+
+        json_array_foreach((json_t *) json_at(ev->data, "permissions"), i, request) {
+                spawn_request(f, "permission", "perm", "permission", request);
+                json_array_append_new(pending, json_string(json_str_or(request, "permission.id", "")));
+        }
+        json_array_foreach((json_t *) json_at(ev->data, "questions"), i, request) {
+                spawn_request(f, "question", "que", "question", request);
+                json_array_append_new(pending, json_string(json_str_or(request, "question.id", "")));
+        }
+        json_object_foreach((json_t *) json_at(flow_data(f), "open"), ref, request) {
+                _cleanup_free_ char *address = mem_printf("flow:%s", ref);
+
+                flow_send(f, address, "request.check", json_pack("{s:O}", "pending", pending));
+        }
+        json_decref(pending);
+}
+
+/* ---- idle: a reply, or a prompt in OpenCode itself, begins a turn ---- */
+
+static void note_foreign_prompt(Flow *f, const FlowEvent *ev)
+{
+        PostedPlace thread = session_thread(f);
+        _cleanup_free_ char *excerpt = slack_markdown_plain(json_str_or(ev->data, "message.text", ""), 500);
+        _cleanup_free_ char *text = NULL;
+
+        if (json_str(ev->data, "message.gateway_key") || str_empty(excerpt))
+                return;
+        text = mem_printf("Asked in OpenCode: %s", excerpt);
+        say_in_thread(f, &thread, ":computer:", text);
+}
+
+static FlowVerdict on_idle(Flow *f, const FlowEvent *ev)
+{
+        if (flow_event_is_enter(ev)) {
+                if (session_queue_length(f) > 0)
+                        return flow_go(f, &step_working);
+                if (session_state(f) != SESSION_STOPPED && session_state(f) != SESSION_FAILED)
+                        session_set_state(f, SESSION_IDLE);
+                session_show_card(f);
+                return FLOW_STAY;
+        }
+        if (is_message(ev)) {
+                FlowVerdict v = on_bang(f, ev);
+
+                if (v != FLOW_IGNORE)
+                        return v;
+                enqueue(f, ev, true);
+                return flow_go(f, &step_working);
+        }
+        if (flow_event_is(ev, "oc.message.received")) {
+                note_foreign_prompt(f, ev);
+                return FLOW_STAY;
+        }
+        if (flow_event_is(ev, "oc.reconcile"))
+                reconcile_requests(f, ev);
+        if (flow_event_is(ev, "oc.session.active") ||
+            (flow_event_is(ev, "oc.reconcile") && !str_equal(json_str(ev->data, "status"), "idle")))
+                return flow_go(f, &step_working);
+        return flow_event_is(ev, "oc.reconcile") ? FLOW_STAY : on_common(f, ev);
+}
+static const FlowStep step_idle = {"idle", on_idle};
+
+/* ---- working: one turn, from the prompt to its answer ---- */
+
+/* The next prompt of the queue, or a turn that somebody began in OpenCode's own UI. */
+static json_t *begin_turn(Flow *f)
+{
+        json_t *turn = session_queue_pop(f);
+
+        if (!turn)
+                turn = json_pack("{s:b}", "foreign", 1);
+        json_put_int(turn, "started_ms", flow_now_ms(f));
+        json_object_set_new(flow_data(f), "turn", turn);
+        json_object_del(flow_data(f), "stopped_by");
+        posted_reset(f, SLOT_PROGRESS);
+        session_set_error(f, NULL);
+        session_set_state(f, SESSION_WORKING);
+        return turn;
+}
+
+static const char *author_name(Flow *f, const char *user)
+{
+        return json_string_value(json_object_get(json_object_get(flow_data(f), "names"), user));
+}
+
+static void send_prompt(Flow *f)
+{
+        json_t *turn = json_object_get(flow_data(f), "turn");
+        const char *user = json_str_or(turn, "user", "");
+        _cleanup_free_ char *key = mem_printf("%s/prompt/%lld", flow_ref(f), (long long) json_int(turn, "n", 0));
+        _cleanup_free_ char *message_id = opencode_message_id(key, flow_now_ms(f));
+        json_t *args = json_pack("{s:s, s:s, s:s, s:s}", "directory", json_str_or(flow_data(f), "oc.directory", ""),
+                                 "session_id", json_str_or(flow_data(f), "oc.session_id", ""), "message_id", message_id,
+                                 "text", json_str_or(turn, "text", ""));
+        const char *name = author_name(f, user);
+
+        json_put_str(turn, "message_id", message_id);
+        if (name)
+                json_object_set_new(args, "author", json_pack("{s:s, s:s}", "name", name, "source", "slack"));
+        put_agent_and_model(f, args);
+        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_MESSAGE, .coalesce = "prompt", .args = args});
+}
+
+/* The agent is told who speaks; the name is looked up once per person and session. */
+static void ask_name_then_send(Flow *f)
+{
+        const char *user = json_str_or(json_at(flow_data(f), "turn"), "user", "");
+
+        if (author_name(f, user) || str_empty(user))
+                send_prompt(f);
+        else
+                flow_ask(f, &(FlowAsk) {.verb = SLACK_USER, .args = json_pack("{s:s}", "user", user)});
+}
+
+static void take_name(Flow *f, const FlowEvent *ev)
+{
+        json_t *names = json_object_get(flow_data(f), "names");
+        const char *user = json_str_or(json_at(flow_data(f), "turn"), "user", "");
+
+        if (!names) {
+                names = json_object();
+                json_object_set_new(flow_data(f), "names", names);
+        }
+        json_put_str(names, user, json_str_or(ev->data, "name", user));
+}
+
+static void look(Flow *f)
+{
+        const json_t *oc = json_at(flow_data(f), "oc");
+        json_t *args = json_pack("{s:s, s:s}", "directory", json_str_or(oc, "directory", ""), "session_id",
+                                 json_str_or(oc, "session_id", ""));
+
+        if (json_str(oc, "last_message_id"))
+                json_put_str(args, "after", json_str(oc, "last_message_id"));
+        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_MESSAGES, .coalesce = "look", .args = args});
+        flow_timer(f, "look", LOOK_ANYWAY_MS);
+}
+
+/* What the messages since the last turn say about this one. */
+typedef struct TurnReading {
+        const json_t *answer; /* the last completed message of the agent; NULL = none yet */
+        bool unfinished;      /* the agent's last message has no end: cut off in the middle, or still to come */
+        const json_t *text;   /* the last one with text */
+        int64_t tokens;
+        double cost;
+} TurnReading;
+
+/* The agent was about to go on after its tools: it ends here only if one of them was refused. */
+static bool ends_in_tools(const json_t *message)
+{
+        const json_t *tools = json_at(message, "tools");
+        size_t i;
+        json_t *tool;
+
+        if (!str_equal(json_str(message, "finish"), "tool-calls") || json_is_object(json_at(message, "error")))
+                return false;
+        json_array_foreach((json_t *) tools, i, tool)
+                if (str_equal(json_str(tool, "status"), "error"))
+                        return false;
+        return true;
+}
+
+static TurnReading read_turn(const json_t *messages)
+{
+        TurnReading reading = {0};
+        size_t i;
+        json_t *m;
+
+        json_array_foreach((json_t *) messages, i, m) {
+                if (!str_equal(json_str(m, "role"), "assistant"))
+                        continue;
+                reading.unfinished = !json_is_integer(json_at(m, "completed_ms")) || ends_in_tools(m);
+                if (!json_is_integer(json_at(m, "completed_ms")))
+                        continue;
+                reading.answer = m;
+                if (!str_empty(json_str(m, "text")))
+                        reading.text = m;
+                reading.tokens += json_int(m, "tokens.input", 0) + json_int(m, "tokens.output", 0) +
+                                  json_int(m, "tokens.reasoning", 0);
+                reading.cost += json_number_value(json_at(m, "cost"));
+        }
+        return reading;
+}
+
+static void post_answer(Flow *f, const char *text)
+{
+        _cleanup_json_ json_t *messages = slack_markdown_messages(text, strlen(text), NULL);
+        PostedPlace thread = session_thread(f);
+        _cleanup_free_ char *lane = posted_lane(&thread);
+        size_t i;
+        json_t *message;
+
+        json_array_foreach(messages, i, message)
+                flow_ask(f, &(FlowAsk) {
+                                    .verb = SLACK_POST,
+                                    .tag = "answer",
+                                    .lane = lane,
+                                    .args = json_pack("{s:s, s:s, s:O}", "channel", thread.channel, "thread_ts",
+                                                      thread.thread_ts, "message", message),
+                            });
+}
+
+static const char *error_of(const TurnReading *reading, bool stopped)
+{
+        const char *name = json_str(reading->answer, "error.name");
+
+        if (!name || (stopped && str_equal(name, "MessageAbortedError")))
+                return NULL;
+        return json_str_or(reading->answer, "error.message", name);
+}
+
+static void remember(Flow *f, const json_t *messages, const TurnReading *reading)
+{
+        json_t *data = flow_data(f), *oc = json_object_get(data, "oc");
+        const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
+
+        if (json_str(last, "id"))
+                json_put_str(oc, "last_message_id", json_str(last, "id"));
+        if (json_str(reading->answer, "agent"))
+                json_put_str(oc, "agent", json_str(reading->answer, "agent"));
+        if (json_str(reading->answer, "model.model_id")) {
+                _cleanup_free_ char *model = mem_printf("%s/%s", json_str_or(reading->answer, "model.provider_id", "?"),
+                                                        json_str(reading->answer, "model.model_id"));
+
+                json_put_str(oc, "model", model);
+        }
+        json_put_int(data, "tokens", json_int(data, "tokens", 0) + reading->tokens);
+        json_object_set_new(data, "cost", json_real(json_number_value(json_at(data, "cost")) + reading->cost));
+}
+
+/* The turn is over: its answer, the last state of its progress message, a mark on the person's message. */
+static FlowVerdict end_turn(Flow *f, ProgressState outcome, const char *error, const TurnReading *reading)
+{
+        const json_t *turn = json_at(flow_data(f), "turn");
+        static const char *const marks[] = {
+                [PROGRESS_DONE] = "white_check_mark", [PROGRESS_STOPPED] = "octagonal_sign", [PROGRESS_FAILED] = "warning"};
+
+        session_requests_over(f);
+        session_show_progress(f, outcome, error, ASK_PRIORITY_URGENT);
+        if (reading && reading->text)
+                post_answer(f, json_str(reading->text, "text"));
+        if (json_str(turn, "ts"))
+                say_reaction(f, json_str_or(flow_data(f), "channel", ""), json_str(turn, "ts"), marks[outcome]);
+        session_set_error(f, error);
+        session_set_state(f, outcome == PROGRESS_DONE      ? SESSION_IDLE :
+                             outcome == PROGRESS_STOPPED ? SESSION_STOPPED :
+                                                           SESSION_FAILED);
+        json_object_del(flow_data(f), "turn");
+        return flow_go(f, &step_idle);
+}
+
+/* The agent is idle and has not answered. Once may be chance (our prompt is just arriving); twice is not. */
+static FlowVerdict unanswered(Flow *f, const json_t *messages, const TurnReading *reading, bool stopping)
+{
+        json_t *turn = json_object_get(flow_data(f), "turn");
+        bool foreign = json_bool(turn, "foreign");
+        int64_t looks = json_int(turn, "idle_looks", 0) + (json_bool(turn, "asked") || foreign);
+
+        json_put_int(turn, "idle_looks", looks);
+        if (looks < IDLE_LOOKS) {
+                flow_timer(f, "look", LOOK_AGAIN_MS);
+                return FLOW_STAY;
+        }
+        remember(f, messages, reading);
+        if (stopping)
+                return end_turn(f, PROGRESS_STOPPED, NULL, reading);
+        if (foreign && !reading->unfinished)
+                return end_turn(f, PROGRESS_DONE, NULL, reading);
+        return end_turn(f, PROGRESS_FAILED, "OpenCode was restarted in the middle of this turn. A reply goes on from here.",
+                        reading);
+}
+
+static FlowVerdict on_looked(Flow *f, const FlowEvent *ev, bool stopping)
+{
+        const json_t *messages = json_at(ev->data, "messages");
+        TurnReading reading = read_turn(messages);
+        const char *error;
+
+        if (ev->outcome != ASK_OK) {
+                flow_timer(f, "look", LOOK_AGAIN_MS);
+                return ev->outcome == ASK_PERMFAIL ?
+                               end_turn(f, PROGRESS_FAILED, json_str_or(ev->data, "message", "the session is gone"), NULL) :
+                               FLOW_STAY;
+        }
+        if (!str_equal(json_str_or(ev->data, "status.type", "idle"), "idle"))
+                return FLOW_STAY;
+        if (!reading.answer || reading.unfinished)
+                return unanswered(f, messages, &reading, stopping);
+        remember(f, messages, &reading);
+        error = error_of(&reading, stopping);
+        return end_turn(f, error ? PROGRESS_FAILED : stopping ? PROGRESS_STOPPED : PROGRESS_DONE, error, &reading);
+}
+
+static FlowVerdict on_prompt_sent(Flow *f, const FlowEvent *ev)
+{
+        json_t *turn = json_object_get(flow_data(f), "turn");
+
+        if (ev->outcome != ASK_OK)
+                return end_turn(f, PROGRESS_FAILED, json_str_or(ev->data, "message", "OpenCode did not take the prompt"),
+                                NULL);
+        json_object_set_new(turn, "asked", json_true());
+        flow_timer(f, "look", LOOK_ANYWAY_MS);
+        return FLOW_STAY;
+}
+
+/* Events of OpenCode and hints during a turn; the same while it is being stopped. */
+static FlowVerdict on_turn_event(Flow *f, const FlowEvent *ev, bool stopping)
+{
+        if (flow_event_is(ev, "progress")) {
+                json_object_set_new(json_object_get(flow_data(f), "turn"), "view", json_deep_copy(ev->data));
+                session_show_progress(f, PROGRESS_WORKING, NULL, ASK_PRIORITY_PROGRESS);
+                return FLOW_STAY;
+        }
+        if (flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGES, NULL))
+                return on_looked(f, ev, stopping);
+        if (flow_event_is(ev, "oc.session.idle") || flow_event_is(ev, "oc.session.error") ||
+            flow_event_is_timer(ev, "look")) {
+                look(f);
+                return FLOW_STAY;
+        }
+        if (flow_event_is(ev, "oc.reconcile")) {
+                reconcile_requests(f, ev);
+                if (session_state(f) == SESSION_OFFLINE) {
+                        session_set_state(f, stopping ? SESSION_STOPPING : SESSION_WORKING);
+                        session_show_card(f);
+                }
+                look(f);
+                return FLOW_STAY;
+        }
+        if (flow_event_is(ev, "oc.session.deleted"))
+                return end_turn(f, PROGRESS_FAILED, "the session was deleted in OpenCode", NULL);
+        return FLOW_IGNORE;
+}
+
+static FlowVerdict on_working(Flow *f, const FlowEvent *ev)
+{
+        FlowVerdict v;
+
+        if (flow_event_is_enter(ev)) {
+                json_t *turn = begin_turn(f);
+
+                session_show_card(f);
+                session_show_progress(f, PROGRESS_WORKING, NULL, ASK_PRIORITY_NORMAL);
+                if (!json_bool(turn, "foreign"))
+                        ask_name_then_send(f);
+                flow_timer(f, "look", LOOK_ANYWAY_MS);
+                return FLOW_STAY;
+        }
+        v = on_turn_event(f, ev, false);
+        if (v != FLOW_IGNORE)
+                return v;
+        if (flow_event_is_ask(ev, SLACK_USER, NULL)) {
+                take_name(f, ev);
+                send_prompt(f);
+                return FLOW_STAY;
+        }
+        if (flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL))
+                return on_prompt_sent(f, ev);
+        if (is_message(ev)) {
+                v = on_bang(f, ev);
+                if (v == FLOW_IGNORE)
+                        enqueue(f, ev, false);
+                return v == FLOW_IGNORE ? FLOW_STAY : v;
+        }
+        if (flow_event_is(ev, "oc.message.received")) {
+                note_foreign_prompt(f, ev);
+                return FLOW_STAY;
+        }
+        if (flow_event_is(ev, "oc.session.retry") || flow_event_is(ev, "oc.session.active")) {
+                bool retry = flow_event_is(ev, "oc.session.retry");
+
+                if (!retry && session_state(f) != SESSION_RETRYING && session_state(f) != SESSION_OFFLINE)
+                        return FLOW_IGNORE;
+                session_set_error(f, retry ? json_str(ev->data, "message") : NULL);
+                session_set_state(f, retry ? SESSION_RETRYING : SESSION_WORKING);
+                session_show_card(f);
+                return FLOW_STAY;
+        }
+        return on_common(f, ev);
+}
+static const FlowStep step_working = {"working", on_working};
+
+/* ---- stopping: the agent is told; what it says last is still the answer ---- */
+
+static void drop_queue(Flow *f)
+{
+        PostedPlace thread = session_thread(f);
+        size_t n = session_queue_length(f);
+        _cleanup_free_ char *text = NULL;
+
+        if (n == 0)
+                return;
+        text = mem_printf("Stopped. %zu queued %s not sent; send %s again if still wanted.", n,
+                          n == 1 ? "message was" : "messages were", n == 1 ? "it" : "them");
+        say_in_thread(f, &thread, NULL, text);
+        session_queue_clear(f);
+}
+
+static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
+{
+        FlowVerdict v;
+
+        if (flow_event_is_enter(ev)) {
+                const json_t *oc = json_at(flow_data(f), "oc");
+
+                session_set_state(f, SESSION_STOPPING);
+                session_requests_over(f);
+                drop_queue(f);
+                session_show_card(f);
+                flow_ask_forget(f, "prompt");
+                flow_ask(f, &(FlowAsk) {
+                                    .verb = OPENCODE_SESSION_ABORT,
+                                    .args = json_pack("{s:s, s:s}", "directory", json_str_or(oc, "directory", ""),
+                                                      "session_id", json_str_or(oc, "session_id", "")),
+                            });
+                json_object_set_new(json_object_get(flow_data(f), "turn"), "asked", json_true());
+                flow_timer(f, "look", STOP_PATIENCE_MS);
+                return FLOW_STAY;
+        }
+        if (flow_event_is_ask(ev, OPENCODE_SESSION_ABORT, NULL)) {
+                look(f);
+                return FLOW_STAY;
+        }
+        v = on_turn_event(f, ev, true);
+        if (v != FLOW_IGNORE)
+                return v;
+        if (is_message(ev)) {
+                v = on_bang(f, ev);
+                if (v == FLOW_IGNORE)
+                        enqueue(f, ev, false);
+                return v == FLOW_IGNORE ? FLOW_STAY : v;
+        }
+        return on_common(f, ev);
+}
+static const FlowStep step_stopping = {"stopping", on_stopping};
+
+static const FlowStep *const steps[] = {&step_opening, &step_creating, &step_idle,   &step_working,
+                                        &step_stopping, &step_broken,   NULL};
+const FlowKind flow_kind_session = {.name = "session", .version = 1, .steps = steps};

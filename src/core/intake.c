@@ -1,0 +1,259 @@
+#include "core/intake.h"
+
+#include "core/command.h"
+
+void intake_plan_deinit(IntakePlan *p)
+{
+        free(p->address);
+        free(p->dedup_key);
+        free(p->if_unrouted);
+        json_decref(p->data);
+        *p = (IntakePlan) {0};
+}
+
+static bool listed(const char *const *list, const char *id)
+{
+        if (!list || !*list)
+                return true;
+        for (; id && *list; list++)
+                if (str_equal(*list, id))
+                        return true;
+        return false;
+}
+
+/* NULL when `in`'s author may; else what to tell them. */
+static const char *refusal(const IntakeContext *ctx, const json_t *in)
+{
+        if (!listed(ctx->allow_users, json_str(in, "user")))
+                return "You are not on the list of people who may use me here. Ask the operator to add you (`slack.allow_users`).";
+        if (json_str(in, "channel") && !listed(ctx->allow_channels, json_str(in, "channel")))
+                return "I am not to be used in this channel. Ask the operator to add it (`slack.allow_channels`).";
+        return NULL;
+}
+
+void intake_notice(const json_t *in, const char *dedup_key, const char *text, IntakePlan *ret)
+{
+        static const char *const copied[] = {"response_url", "user", "channel", "thread_ts"};
+
+        *ret = (IntakePlan) {
+                .address = mem_printf("notice:%s", dedup_key),
+                .kind = "notice",
+                .event = "notice.say",
+                .dedup_key = mem_printf("%s:notice", dedup_key),
+                .data = json_pack("{s:s, s:s}", "text", text, "emoji", ":no_entry:"),
+        };
+        for (size_t i = 0; i < ELEMENTSOF(copied); i++)
+                if (json_str(in, copied[i]))
+                        json_put_str(ret->data, copied[i], json_str(in, copied[i]));
+}
+
+static void copy_to(json_t *to, const json_t *from, const char *const *keys)
+{
+        for (; *keys; keys++)
+                if (json_at(from, *keys))
+                        json_object_set(to, *keys, (json_t *) json_at(from, *keys));
+}
+
+/* ---- messages ---- */
+
+static bool mentions(const char *raw, const char *user)
+{
+        _cleanup_free_ char *token = NULL, *labelled = NULL;
+
+        if (!raw || str_empty(user))
+                return false;
+        token = mem_printf("<@%s>", user);
+        labelled = mem_printf("<@%s|", user);
+        return strstr(raw, token) || strstr(raw, labelled);
+}
+
+/* The text without the mention that only called us. */
+static char *without_mention(const char *text, const char *user)
+{
+        _cleanup_free_ char *token = mem_printf("<@%s>", user ? user : "");
+        const char *at = strstr(text, token);
+
+        if (!at)
+                return mem_strdup(text);
+        if (at == text) {
+                text += strlen(token);
+                text += strspn(text, " \t\n:,");
+                return mem_strdup(text);
+        }
+        return mem_printf("%.*s%s", (int) (at - text), text, at + strlen(token));
+}
+
+/* Subtypes are denied by list, not allowed by list: a file or a broadcast reply is a message like any other. */
+static bool is_noise(const IntakeContext *ctx, const json_t *in)
+{
+        static const char *const kept[] = {"file_share", "thread_broadcast", "me_message"};
+        const char *subtype = json_str(in, "subtype");
+
+        if (json_bool(in, "bot") || !json_str(in, "user") || str_equal(json_str(in, "user"), ctx->bot_user))
+                return true;
+        for (size_t i = 0; subtype && i < ELEMENTSOF(kept); i++)
+                if (str_equal(subtype, kept[i]))
+                        return false;
+        return subtype != NULL;
+}
+
+static json_t *message_data(const IntakeContext *ctx, const json_t *in, bool start)
+{
+        static const char *const copied[] = {"user", "channel", "ts", "files", NULL};
+        _cleanup_free_ char *text = without_mention(json_str_or(in, "text", ""), ctx->bot_user);
+        json_t *data = json_object();
+
+        copy_to(data, in, copied);
+        json_put_str(data, "text", text);
+        if (start) {
+                json_put_str(data, "thread_ts", json_str_or(in, "thread_ts", json_str_or(in, "ts", "")));
+                json_object_set(data, "defaults", (json_t *) ctx->defaults);
+        }
+        return data;
+}
+
+static void plan_message(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
+{
+        const char *channel = json_str_or(in, "channel", ""), *ts = json_str_or(in, "ts", "");
+        const char *thread_ts = json_str(in, "thread_ts");
+        bool direct = str_equal(json_str(in, "channel_type"), "im");
+        bool start = mentions(json_str(in, "raw_text"), ctx->bot_user) || (direct && !thread_ts);
+        _cleanup_free_ char *key = mem_printf("msg:%s:%s:%s", json_str_or(in, "team", ""), channel, ts);
+        const char *refused = refusal(ctx, in);
+
+        if (is_noise(ctx, in) || (!start && !thread_ts))
+                return;
+        if (!refused && strlen(json_str_or(in, "text", "")) > ctx->max_text_bytes)
+                refused = "That message is too long for me. Put the text into a file of the repository and name it here.";
+        if (refused && start) {
+                intake_notice(in, key, refused, ret);
+                return;
+        }
+        if (refused) { /* somebody talks in a thread of ours; only if it is ours do they hear of it */
+                *ret = (IntakePlan) {.event = "slack.refused", .data = json_pack("{s:s, s:s}", "user",
+                                                                                json_str_or(in, "user", ""), "why", refused)};
+        } else
+                *ret = (IntakePlan) {
+                        .kind = start ? "session" : NULL,
+                        .event = start ? "slack.start" : "slack.message",
+                        .data = message_data(ctx, in, start),
+                };
+        ret->address = mem_printf("thread:%s:%s", channel, thread_ts ? thread_ts : ts);
+        ret->dedup_key = mem_strdup(key);
+}
+
+static void plan_edited(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
+{
+        static const char *const copied[] = {"user", "ts", "text", NULL};
+
+        if (json_bool(in, "bot") || !json_str(in, "thread_ts") || !json_str(in, "edited_ts") || refusal(ctx, in))
+                return;
+        ret->address = mem_printf("thread:%s:%s", json_str_or(in, "channel", ""), json_str(in, "thread_ts"));
+        ret->event = "slack.edited";
+        ret->dedup_key = mem_printf("edit:%s:%s:%s", json_str_or(in, "channel", ""), json_str_or(in, "ts", ""),
+                                    json_str(in, "edited_ts"));
+        ret->data = json_object();
+        copy_to(ret->data, in, copied);
+}
+
+/* ---- commands ---- */
+
+static void plan_command(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
+{
+        static const char *const copied[] = {"user", "channel", "command", "text", "response_url", NULL};
+        Command c = command_parse(json_str_or(in, "text", ""));
+        _cleanup_free_ char *key = mem_printf("cmd:%s", json_str_or(in, "trigger_id", ""));
+        const char *refused = refusal(ctx, in);
+
+        if (!refused && c.verb == COMMAND_START && strlen(c.rest) > ctx->max_text_bytes)
+                refused = "That task is too long for one command. Put the text into a file of the repository and name it.";
+        if (!refused && c.verb == COMMAND_START && !*c.rest)
+                refused = "What shall I do? Say it behind the word: `start fix the failing login test`.";
+        if (refused) {
+                intake_notice(in, key, refused, ret);
+                return;
+        }
+        ret->data = json_object();
+        copy_to(ret->data, in, copied);
+        if (c.verb == COMMAND_START) {
+                json_put_str(ret->data, "text", c.rest);
+                json_object_set(ret->data, "defaults", (json_t *) ctx->defaults);
+        }
+        ret->kind = c.verb == COMMAND_START ? "session" : "command";
+        ret->event = c.verb == COMMAND_START ? "slack.start" : "slack.command";
+        ret->address = mem_strdup(key);
+        ret->dedup_key = mem_strdup(key);
+}
+
+/* ---- clicks and forms ---- */
+
+static const char *click_refusal(const IntakeContext *ctx, const json_t *in, const char *what)
+{
+        const char *refused = refusal(ctx, in);
+
+        if (!refused && str_starts_with(what, "permission.") && !listed(ctx->approvers, json_str(in, "user")))
+                refused = "Only the approvers may answer this. Ask the operator (`slack.approvers`).";
+        return refused;
+}
+
+static void plan_click(const IntakeContext *ctx, const json_t *in, const char *ref, const char *what, const char *event,
+                       IntakePlan *ret)
+{
+        static const char *const copied[] = {"user",       "channel",      "ts",     "action_id",   "value",
+                                             "trigger_id", "response_url", "values", "callback_id", NULL};
+        const char *refused = click_refusal(ctx, in, what);
+
+        ret->address = mem_printf("flow:%.*s", (int) strcspn(ref, ":"), ref);
+        ret->event = event;
+        ret->data = json_object();
+        copy_to(ret->data, in, copied);
+        json_object_set_new(ret->data, "allowed", json_boolean(!refused));
+        if (refused)
+                json_put_str(ret->data, "why", refused);
+        ret->if_unrouted = mem_strdup("This is from a session that has ended; nothing was done. "
+                                      "Start a new one with the command or by mentioning me.");
+}
+
+static void plan_action(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
+{
+        const char *value = json_str(in, "value"), *action_id = json_str_or(in, "action_id", "");
+
+        if (str_empty(value))
+                return; /* a choice that is only read when its form is sent, or a link */
+        plan_click(ctx, in, value, action_id, "slack.action", ret);
+        ret->dedup_key = mem_printf("act:%s:%s:%s:%s", json_str_or(in, "user", ""), json_str_or(in, "ts", ""), action_id,
+                                    json_str_or(in, "action_ts", ""));
+}
+
+static void plan_view(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
+{
+        plan_click(ctx, in, json_str_or(in, "ref", ""), json_str_or(in, "callback_id", ""), "slack.view", ret);
+        ret->dedup_key = mem_printf("view:%s:%s", json_str_or(in, "view_id", ""), json_str_or(in, "hash", ""));
+}
+
+static void plan_stopped(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
+{
+        if (!json_str(in, "thread_ts") || refusal(ctx, in))
+                return;
+        ret->address = mem_printf("thread:%s:%s", json_str_or(in, "channel", ""), json_str(in, "thread_ts"));
+        ret->event = "session.stop";
+        ret->dedup_key = mem_printf("stop:%s:%s", json_str_or(in, "channel", ""), json_str_or(in, "event_ts", ""));
+        ret->data = json_pack("{s:s}", "user", json_str_or(in, "user", ""));
+}
+
+void intake_decide(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
+{
+        static const struct {
+                const char *type;
+                void (*plan)(const IntakeContext *ctx, const json_t *in, IntakePlan *ret);
+        } plans[] = {
+                {"message", plan_message}, {"edited", plan_edited}, {"command", plan_command},
+                {"action", plan_action},   {"view", plan_view},     {"stopped", plan_stopped},
+        };
+        const char *type = json_str_or(in, "type", "");
+
+        *ret = (IntakePlan) {0};
+        for (size_t i = 0; i < ELEMENTSOF(plans); i++)
+                if (str_equal(type, plans[i].type))
+                        plans[i].plan(ctx, in, ret);
+}

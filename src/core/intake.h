@@ -1,0 +1,32 @@
+/* Where something that arrived from Slack belongs, and whether its author may. Pure.
+ *
+ * Input: the shapes of connectors/slack/inbound.h. Output: a delivery for the engine, or nothing. Keys are made of what
+ * Slack keeps the same when it says something twice: a message's channel and ts (one mention arrives as `message` and as
+ * `app_mention`, an edit fires the mention again), a command's trigger_id, a click's action_ts. */
+#pragma once
+
+#include "base/json.h"
+
+typedef struct IntakeContext {
+        const char *bot_user;                    /* our own user id, from auth.test */
+        const char *command;                     /* "/opencode" */
+        const char *const *allow_users;          /* NULL-terminated; empty = everybody */
+        const char *const *allow_channels;       /* likewise */
+        const char *const *approvers;            /* who may answer permissions; empty = everybody allowed */
+        const json_t *defaults;                  /* {directory, agent, model, web_url, command} for new sessions */
+        size_t max_text_bytes;
+} IntakeContext;
+
+typedef struct IntakePlan {
+        char *address;          /* NULL: nobody's business; acknowledge and forget */
+        const char *kind;       /* flow to make when none has the address */
+        const char *event;
+        char *dedup_key;
+        json_t *data;
+        char *if_unrouted;      /* what to tell the person when no flow is there; NULL = nothing */
+} IntakePlan;
+
+void intake_plan_deinit(IntakePlan *p);
+void intake_decide(const IntakeContext *ctx, const json_t *in, IntakePlan *ret);
+/* The plan that says `text` to whoever `in` came from. */
+void intake_notice(const json_t *in, const char *dedup_key, const char *text, IntakePlan *ret);

@@ -1,0 +1,116 @@
+#include "core/request.h"
+
+#include "core/say.h"
+
+static const char *const state_names[] = {
+        [REQUEST_OPEN] = "open",     [REQUEST_SENDING] = "sending", [REQUEST_ANSWERED] = "answered",
+        [REQUEST_CLOSED] = "closed", [REQUEST_EXPIRED] = "expired",
+};
+
+void request_begin(Flow *f, const FlowEvent *ev)
+{
+        json_object_update_missing(flow_data(f), (json_t *) ev->data);
+        request_set_state(f, REQUEST_OPEN);
+}
+
+PostedPlace request_place(Flow *f)
+{
+        const char *thread_ts = json_str(flow_data(f), "thread_ts");
+
+        return (PostedPlace) {
+                .channel = json_str_or(flow_data(f), "channel", ""),
+                .thread_ts = str_empty(thread_ts) ? NULL : thread_ts,
+        };
+}
+
+RequestState request_state(Flow *f)
+{
+        const char *name = json_str_or(flow_data(f), "state", "open");
+
+        for (size_t i = 0; i < ELEMENTSOF(state_names); i++)
+                if (str_equal(state_names[i], name))
+                        return (RequestState) i;
+        return REQUEST_OPEN;
+}
+
+void request_set_state(Flow *f, RequestState state)
+{
+        json_put_str(flow_data(f), "state", state_names[state]);
+}
+
+char *request_lane(Flow *f)
+{
+        return mem_printf("oc:%s", json_str_or(flow_data(f), "session", ""));
+}
+
+static void tell_session(Flow *f, const char *event, json_t *data)
+{
+        _cleanup_free_ char *address = mem_printf("flow:%s", json_str_or(flow_data(f), "session", ""));
+
+        json_put_str(data, "ref", flow_ref(f));
+        flow_send(f, address, event, data);
+}
+
+void request_tell_opened(Flow *f, const char *what)
+{
+        tell_session(f, "request.opened", json_pack("{s:s}", "what", what));
+}
+
+void request_tell_closed(Flow *f)
+{
+        tell_session(f, "request.closed", json_object());
+}
+
+void request_tell_clicker(Flow *f, const FlowEvent *ev, const char *text)
+{
+        const char *response_url = json_str(ev->data, "response_url"), *user = json_str(ev->data, "user");
+        PostedPlace place = request_place(f);
+
+        if (response_url)
+                say_response(f, response_url, card_notice(NULL, text));
+        else if (user)
+                say_ephemeral(f, &place, user, NULL, text);
+}
+
+static char *late_text(Flow *f)
+{
+        const char *by = json_str(flow_data(f), "answered_by");
+
+        switch (request_state(f)) {
+        case REQUEST_CLOSED: return mem_strdup("This is no longer needed: the turn that asked is over.");
+        case REQUEST_EXPIRED: return mem_strdup("The time limit has passed; whoever asked does not wait any more.");
+        case REQUEST_SENDING:
+        case REQUEST_ANSWERED:
+        case REQUEST_OPEN: break;
+        }
+        return by ? mem_printf("Already answered by <@%s>.", by) : mem_strdup("Already answered in OpenCode.");
+}
+
+bool request_refuse(Flow *f, const FlowEvent *ev)
+{
+        _cleanup_free_ char *late = NULL;
+
+        if (json_is_false(json_at(ev->data, "allowed"))) {
+                request_tell_clicker(f, ev, json_str_or(ev->data, "why", "You may not answer this."));
+                return true;
+        }
+        if (request_state(f) == REQUEST_OPEN)
+                return false;
+        late = late_text(f);
+        request_tell_clicker(f, ev, late);
+        return true;
+}
+
+bool request_is_forgotten(Flow *f, const FlowEvent *ev, const char *id_path)
+{
+        const char *id = json_str_or(flow_data(f), id_path, "");
+        size_t i;
+        json_t *pending;
+
+        if (!flow_event_is(ev, "request.check") || json_str(flow_data(f), "http_request_id"))
+                return false;
+        json_array_foreach((json_t *) json_at(ev->data, "pending"), i, pending)
+                if (str_equal(json_string_value(pending), id))
+                        return false;
+        return true;
+}

@@ -1,0 +1,26 @@
+/* What permissions and questions have in common: a card in the thread, answered once, from anywhere. */
+#pragma once
+
+#include "core/cards.h"
+#include "core/posted.h"
+
+#define SLOT_REQUEST "card"
+#define REQUEST_KEPT_MS (30LL * 24 * 3600 * 1000) /* a click on an old card still gets an answer so long */
+
+/* Copies what `request.asked` brought ({session, channel, thread_ts, directory, …}) into the flow's data. */
+void request_begin(Flow *f, const FlowEvent *ev);
+PostedPlace request_place(Flow *f);
+RequestState request_state(Flow *f);
+void request_set_state(Flow *f, RequestState state);
+/* The lane of everything that is said to this OpenCode session. Owned. */
+char *request_lane(Flow *f);
+
+/* Tells the session that somebody is waited for (`what`: "permission to run `npm test`"), or not any more. */
+void request_tell_opened(Flow *f, const char *what);
+void request_tell_closed(Flow *f);
+
+/* A click that may not be, or comes too late: the person is told why, only they. True when it was one. */
+bool request_refuse(Flow *f, const FlowEvent *ev);
+void request_tell_clicker(Flow *f, const FlowEvent *ev, const char *text);
+/* `request.check` brought the list of what OpenCode still has, and this request (its id at `id_path`) is not in it. */
+bool request_is_forgotten(Flow *f, const FlowEvent *ev, const char *id_path);

@@ -1,0 +1,198 @@
+#include "core/session.h"
+
+#include "base/digest.h"
+
+PostedPlace session_thread(Flow *f)
+{
+        return (PostedPlace) {
+                .channel = json_str_or(flow_data(f), "channel", ""),
+                .thread_ts = json_str(flow_data(f), "thread_ts"),
+        };
+}
+
+SessionState session_state(Flow *f)
+{
+        SessionState state = SESSION_STARTING;
+
+        session_state_from_name(json_str_or(flow_data(f), "state", ""), &state);
+        return state;
+}
+
+void session_set_state(Flow *f, SessionState state)
+{
+        if (state == SESSION_WORKING && json_object_size(json_object_get(flow_data(f), "open")) > 0)
+                state = SESSION_WAITING;
+        json_put_str(flow_data(f), "state", session_state_name(state));
+}
+
+void session_set_error(Flow *f, const char *error)
+{
+        json_put_str(flow_data(f), "error", error);
+}
+
+char *session_open_url(const json_t *data, const char *session_id)
+{
+        const char *web_url = json_str(data, "defaults.web_url");
+        const char *directory = json_str(data, "oc.directory");
+        _cleanup_free_ char *encoded = NULL;
+
+        if (str_empty(web_url) || str_empty(directory) || str_empty(session_id))
+                return NULL;
+        encoded = base64url_encode(directory, strlen(directory));
+        return mem_printf("%s%s%s/session/%s", web_url, web_url[strlen(web_url) - 1] == '/' ? "" : "/", encoded,
+                          session_id);
+}
+
+static const char *first_waiting(const json_t *data)
+{
+        const char *ref;
+        json_t *request;
+
+        json_object_foreach((json_t *) json_at(data, "open"), ref, request)
+                return json_str(request, "what");
+        return NULL;
+}
+
+json_t *session_card_message(Flow *f)
+{
+        const json_t *data = flow_data(f);
+        _cleanup_free_ char *open_url = session_open_url(data, json_str(data, "oc.session_id"));
+
+        return card_session(&(SessionCard) {
+                .ref = flow_ref(f),
+                .title = json_str_or(data, "title", "Task"),
+                .user = json_str(data, "user"),
+                .state = session_state(f),
+                .waiting_for = first_waiting(data),
+                .error = json_str(data, "error"),
+                .agent = json_str(data, "oc.agent"),
+                .model = json_str(data, "oc.model"),
+                .directory = json_str(data, "oc.directory"),
+                .open_url = open_url,
+                .started_ms = json_int(data, "started_ms", flow_now_ms(f)),
+                .now_ms = flow_now_ms(f),
+                .tokens = json_int(data, "tokens", 0),
+                .cost_usd = json_number_value(json_at(data, "cost")),
+                .n_queued = (unsigned) session_queue_length(f),
+        });
+}
+
+void session_show_card(Flow *f)
+{
+        /* The card of a slash command is itself the first message of its thread; a mention has its card as a reply. */
+        PostedPlace place = session_thread(f);
+
+        if (json_bool(flow_data(f), "card_is_root"))
+                place.thread_ts = NULL;
+        posted_show(f, SLOT_CARD, &place, session_card_message(f), ASK_PRIORITY_NORMAL);
+}
+
+void session_show_progress(Flow *f, ProgressState state, const char *error, AskPriority priority)
+{
+        const json_t *turn = json_at(flow_data(f), "turn");
+        const json_t *view = json_at(turn, "view");
+        PostedPlace place = session_thread(f);
+        json_t *message = card_progress(&(ProgressCard) {
+                .state = state,
+                .tool = json_str(view, "tool"),
+                .tool_title = json_str(view, "tool_title"),
+                .thought = json_str(view, "thought"),
+                .todos = json_at(view, "todos"),
+                .n_tools_done = (unsigned) json_int(view, "n_done", 0),
+                .n_tools_failed = (unsigned) json_int(view, "n_failed", 0),
+                .elapsed_ms = flow_now_ms(f) - json_int(turn, "started_ms", flow_now_ms(f)),
+                .error = error,
+        });
+
+        posted_show(f, SLOT_PROGRESS, &place, message, priority);
+}
+
+static json_t *queue(Flow *f)
+{
+        json_t *q = json_object_get(flow_data(f), "queue");
+
+        if (!q) {
+                q = json_array();
+                json_object_set_new(flow_data(f), "queue", q);
+        }
+        return q;
+}
+
+size_t session_queue_push(Flow *f, const char *user, const char *ts, const char *text)
+{
+        json_t *prompt = json_object();
+        int64_t n = json_int(flow_data(f), "n_prompts", 0) + 1;
+
+        json_put_int(flow_data(f), "n_prompts", n);
+        json_put_int(prompt, "n", n);
+        json_put_str(prompt, "user", user);
+        json_put_str(prompt, "ts", ts);
+        json_put_str(prompt, "text", text);
+        json_array_append_new(queue(f), prompt);
+        return json_array_size(queue(f));
+}
+
+json_t *session_queue_pop(Flow *f)
+{
+        json_t *prompt = json_incref(json_array_get(queue(f), 0));
+
+        json_array_remove(queue(f), 0);
+        return prompt;
+}
+
+bool session_queue_edit(Flow *f, const char *ts, const char *text)
+{
+        size_t i;
+        json_t *prompt;
+
+        json_array_foreach(queue(f), i, prompt)
+                if (str_equal(json_str(prompt, "ts"), ts)) {
+                        json_put_str(prompt, "text", text);
+                        return true;
+                }
+        return false;
+}
+
+size_t session_queue_length(Flow *f)
+{
+        return json_array_size(json_at(flow_data(f), "queue"));
+}
+
+void session_queue_clear(Flow *f)
+{
+        json_array_clear(queue(f));
+}
+
+static json_t *open_requests(Flow *f)
+{
+        json_t *open = json_object_get(flow_data(f), "open");
+
+        if (!open) {
+                open = json_object();
+                json_object_set_new(flow_data(f), "open", open);
+        }
+        return open;
+}
+
+void session_request_opened(Flow *f, const char *ref, const char *what)
+{
+        json_object_set_new(open_requests(f), ref, json_pack("{s:s}", "what", what));
+}
+
+void session_request_closed(Flow *f, const char *ref)
+{
+        json_object_del(open_requests(f), ref);
+}
+
+void session_requests_over(Flow *f)
+{
+        const char *ref;
+        json_t *request;
+
+        json_object_foreach(open_requests(f), ref, request) {
+                _cleanup_free_ char *address = mem_printf("flow:%s", ref);
+
+                flow_send(f, address, "request.over", NULL);
+        }
+        json_object_clear(open_requests(f));
+}

@@ -1,0 +1,39 @@
+/* A session's data and what is shown of it: the object that flows/session.c keeps, read and rendered in one place.
+ *
+ * {title, text, user, channel, thread_ts, response_url, started_ms, state, error,
+ *  defaults: {directory, agent, model, web_url}, oc: {session_id, directory, agent, model, last_message_id, online},
+ *  names: {U…: name}, queue: [{n, user, ts, text}], n_prompts,
+ *  turn: {n, user, ts, text, message_id, foreign, asked, started_ms, idle_looks, view} | absent,
+ *  open: {ref: {what}}, tokens, cost, card, progress} */
+#pragma once
+
+#include "core/cards.h"
+#include "core/posted.h"
+
+#define SLOT_CARD "card"
+#define SLOT_PROGRESS "progress"
+
+PostedPlace session_thread(Flow *f); /* where everything is said; borrowed from the data */
+
+void session_set_state(Flow *f, SessionState state); /* and what follows from open requests */
+SessionState session_state(Flow *f);
+void session_set_error(Flow *f, const char *error); /* NULL clears */
+void session_show_card(Flow *f);
+/* A fresh card as a message, for `status`. */
+json_t *session_card_message(Flow *f);
+void session_show_progress(Flow *f, ProgressState state, const char *error, AskPriority priority);
+
+/* The deep link into OpenCode's web UI, or NULL. Owned. */
+char *session_open_url(const json_t *data, const char *session_id);
+
+/* Prompts that wait. */
+size_t session_queue_push(Flow *f, const char *user, const char *ts, const char *text); /* the new length */
+json_t *session_queue_pop(Flow *f);                                                    /* owned; NULL when empty */
+bool session_queue_edit(Flow *f, const char *ts, const char *text);                    /* false: not waiting */
+size_t session_queue_length(Flow *f);
+void session_queue_clear(Flow *f);
+
+/* Requests that wait for a person. */
+void session_request_opened(Flow *f, const char *ref, const char *what);
+void session_request_closed(Flow *f, const char *ref);
+void session_requests_over(Flow *f); /* tells all of them that nobody waits any more */
