@@ -1,0 +1,74 @@
+/* Verbs of the composition root: what a flow can ask of the gateway itself. */
+#include "gateway/gateway.h"
+
+#include "core/flows/flows.h"
+#include "core/session.h"
+
+#define SESSIONS_LISTED 200
+
+static void permalink(const Gateway *g, const json_t *session, json_t *row)
+{
+        const char *base = json_str(g->identity, "url"), *channel = json_str(session, "data.channel"),
+                   *ts = json_str(session, "data.thread_ts");
+        _cleanup_free_ char *link = NULL;
+
+        if (!base || !channel || !ts)
+                return;
+        /* The form that chat.getPermalink answers; made here, since a list would need one call per line. */
+        link = mem_printf("%sarchives/%s/p%.*s%s", base, channel, (int) strcspn(ts, "."), ts,
+                          strchr(ts, '.') ? strchr(ts, '.') + 1 : "");
+        json_put_str(row, "permalink", link);
+}
+
+static void waiting_for(const json_t *session, json_t *row)
+{
+        const char *ref;
+        json_t *request;
+
+        json_object_foreach((json_t *) json_at(session, "data.open"), ref, request) {
+                json_put_str(row, "waiting_for", json_str(request, "what"));
+                return;
+        }
+}
+
+typedef struct SessionsAsk {
+        Gateway *gateway;
+        Ask *ask;
+} SessionsAsk;
+
+static void on_sessions(void *userdata, const char *json)
+{
+        SessionsAsk *a = userdata;
+        json_t *sessions = json_parse(json, strlen(json), NULL), *session;
+        size_t i;
+
+        json_array_foreach(sessions, i, session) {
+                permalink(a->gateway, session, session);
+                waiting_for(session, session);
+        }
+        ask_ok(a->ask, json_pack("{s:o}", "sessions", sessions));
+        free(a);
+}
+
+static void start_sessions(void *owner, Ask *ask)
+{
+        Gateway *g = owner;
+        SessionsAsk *a = mem_new(SessionsAsk);
+
+        *a = (SessionsAsk) {g, ask};
+        flow_engine_list(g->engine, "session", "active", SESSIONS_LISTED, on_sessions, a);
+}
+
+static void start_http_answer(void *owner, Ask *ask)
+{
+        permission_http_answer(owner, ask->args);
+        ask_ok(ask, NULL);
+}
+
+/* A read: as often as one likes. */
+static const AskVerb sessions_verb = {.name = GATEWAY_SESSIONS, .max_attempts = 3, .backoff_ms = 100, .start = start_sessions};
+/* Answering a request that is gone is nothing; one that came again is answered again. */
+static const AskVerb http_answer_verb = {.name = GATEWAY_HTTP_ANSWER, .max_attempts = 3, .backoff_ms = 100,
+                                         .start = start_http_answer};
+
+const AskVerb *const gateway_verbs[] = {&sessions_verb, &http_answer_verb, NULL};

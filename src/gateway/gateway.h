@@ -1,0 +1,84 @@
+/* The composition root: the one place that knows all the parts, and the only one with a whole-process object. */
+#pragma once
+
+#include <uthash.h>
+
+#include "conf/conf.h"
+#include "connectors/slack/socket.h"
+#include "connectors/slack/web.h"
+#include "core/intake.h"
+#include "flow/engine.h"
+#include "integrations/opencode/bridge.h"
+#include "integrations/opencode/waker.h"
+#include "net/http-server.h"
+
+typedef struct Gateway Gateway;
+typedef struct LiveSession LiveSession;
+typedef struct HttpWaiter HttpWaiter;
+typedef struct EventStream EventStream;
+
+struct Gateway {
+        const GatewayConf *conf;
+        Loop *loop;
+        Metrics *metrics;
+        Journal *journal;
+        FlowEngine *engine;
+        HttpClient *http;
+        HttpServer *server;
+        SlackWeb *web;
+        SlackSocketMode *sockets;
+        Bridge *bridge;
+        OpencodeWaker *waker;
+
+        json_t *identity; /* of auth.test: {user_id, team_id, team, user, url}; NULL until it is known */
+        json_t *defaults; /* for new sessions */
+        IntakeContext intake;
+        char *slack_error; /* why Slack cannot be reached, for /readyz; NULL */
+        LoopTimer *identify_again, *offline, *heartbeat;
+        LoopSignal *sigint, *sigterm;
+        bool stopping;
+        int exit_code;
+
+        LiveSession *live;
+        HttpWaiter *waiters;
+        List streams; /* of EventStream */
+        struct {
+                MetricSeries *ack_ms, *bad_payloads, *turns_refused;
+        } m;
+};
+
+/* serve.c: runs until a signal; returns the process's exit code. */
+int gateway_serve(const GatewayConf *conf);
+
+/* route-slack.c: from an envelope to its acknowledgement. */
+void gateway_on_envelope(void *gateway, const SlackEnvelope *env);
+
+/* route-bridge.c: from a frame of the plugin to its acknowledgement. */
+void gateway_on_bridge_event(void *gateway, const BridgeEvent *event);
+/* Tells every session at work that no OpenCode is connected. */
+void gateway_tell_offline(Gateway *g);
+
+/* live.c: what streams, folded per session and handed on at most once per progress interval. */
+void live_apply(Gateway *g, const BridgeEvent *event);
+void live_deinit(Gateway *g);
+
+/* asks.c: the verbs of the composition root. */
+extern const AskVerb *const gateway_verbs[]; /* NULL-terminated; owner: Gateway */
+
+/* api.c: GET /healthz, /readyz, /metrics, /api/…; the WebSocket of the bridge. */
+void gateway_on_request(void *gateway, HttpRequest *req);
+void gateway_on_abort(void *gateway, HttpRequest *req);
+void gateway_publish(Gateway *g, const char *event, json_t *data /* stolen */); /* on /api/events */
+void api_deinit(Gateway *g);
+
+/* permission-http.c: POST /api/opencode/permission. */
+void permission_http_request(Gateway *g, HttpRequest *req);
+void permission_http_aborted(Gateway *g, HttpRequest *req);
+void permission_http_answer(Gateway *g, const json_t *answer);
+void permission_http_deinit(Gateway *g);
+
+/* doctor.c, remote.c: the other verbs of the program; return the exit code. */
+int gateway_doctor(const GatewayConf *conf);
+/* Prints what `path` of the running gateway's API answers; `method` "GET" or "POST". */
+int gateway_remote(const GatewayConf *conf, const char *method, const char *path,
+                   void (*print)(const json_t *answer));

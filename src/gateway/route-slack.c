@@ -1,0 +1,108 @@
+/* From an envelope to its acknowledgement: read, decide where it belongs, make it durable, acknowledge.
+ *
+ * This is the second of the four files that a click passes: connectors/slack/socket.c, this one, core/flows/…,
+ * integrations/opencode/asks.c. */
+#include "gateway/gateway.h"
+
+#include "base/clock.h"
+#include "base/failpoint.h"
+#include "connectors/slack/inbound.h"
+
+/* An envelope that waits for its commit. */
+typedef struct PendingAck {
+        Gateway *gateway;
+        char *envelope_id;
+        uint64_t socket;
+        int64_t since_us;
+        json_t *in;        /* kept while a notice may have to be said */
+        char *if_unrouted, *dedup_key;
+} PendingAck;
+
+static void pending_free(PendingAck *p)
+{
+        free(p->envelope_id);
+        free(p->if_unrouted);
+        free(p->dedup_key);
+        json_decref(p->in);
+        free(p);
+}
+
+static void acknowledge(PendingAck *p)
+{
+        Gateway *g = p->gateway;
+
+        FAILPOINT("slack.before_ack");
+        slack_socket_ack(g->sockets, p->socket, p->envelope_id, NULL);
+        FAILPOINT("slack.after_ack");
+        metric_observe_ms(g->m.ack_ms, (double) (clock_monotonic_us() - p->since_us) / 1000);
+        pending_free(p);
+}
+
+static void deliver(PendingAck *p, IntakePlan *plan);
+
+static void on_delivered(void *userdata, FlowDelivered outcome)
+{
+        PendingAck *p = userdata;
+
+        if (outcome == FLOW_REFUSED) {
+                /* Not acknowledged: Slack brings events again, and tells the person of a command or click. */
+                metric_add(p->gateway->m.turns_refused, 1);
+                pending_free(p);
+                return;
+        }
+        if (outcome == FLOW_UNROUTED && p->if_unrouted) {
+                _cleanup_(intake_plan_deinit) IntakePlan notice = {0};
+                _cleanup_free_ char *text = take(p->if_unrouted);
+
+                intake_notice(p->in, p->dedup_key, text, &notice);
+                deliver(p, &notice);
+                return;
+        }
+        acknowledge(p);
+}
+
+static void deliver(PendingAck *p, IntakePlan *plan)
+{
+        FAILPOINT("slack.before_deliver");
+        flow_deliver(p->gateway->engine, &(FlowDelivery) {
+                                                 .address = plan->address,
+                                                 .kind = plan->kind,
+                                                 .event = plan->event,
+                                                 .dedup_key = plan->dedup_key,
+                                                 .json = json_dump(plan->data),
+                                                 .done = on_delivered,
+                                                 .userdata = p,
+                                         });
+}
+
+void gateway_on_envelope(void *userdata, const SlackEnvelope *env)
+{
+        Gateway *g = userdata;
+        _cleanup_(intake_plan_deinit) IntakePlan plan = {0};
+        _cleanup_free_ char *error = NULL;
+        _cleanup_json_ json_t *in = slack_inbound(env->type, env->payload, env->n_payload, &error);
+        PendingAck *p = mem_new(PendingAck);
+
+        p->gateway = g;
+        p->envelope_id = mem_strdup(env->id);
+        p->socket = env->socket;
+        p->since_us = clock_monotonic_us();
+        if (!in) {
+                /* It will not become better by being sent again: said, counted, acknowledged. */
+                log_warn("slack.route", "envelope %s cannot be read: %s", env->id, error);
+                metric_add(g->m.bad_payloads, 1);
+                acknowledge(p);
+                return;
+        }
+        intake_decide(&g->intake, in, &plan);
+        if (!plan.address) {
+                acknowledge(p);
+                return;
+        }
+        if (plan.if_unrouted) {
+                p->if_unrouted = take(plan.if_unrouted);
+                p->dedup_key = mem_strdup(plan.dedup_key);
+                p->in = json_incref(in);
+        }
+        deliver(p, &plan);
+}

@@ -1,0 +1,342 @@
+/* Start, life and end of the daemon.
+ *
+ * Start: journal → engine (takes up what a restart left) → HTTP (the plugin can connect) → who are we at Slack? → sockets.
+ * End, on SIGTERM or SIGINT: sockets are closed with a close frame while what still arrives is made durable, then the
+ * engine commits what is open; a second signal ends at once, which costs nothing that a crash would not. */
+#include "gateway/gateway.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "connectors/slack/slack-asks.h"
+#include "core/flows/flows.h"
+#include "integrations/opencode/opencode-asks.h"
+#include "store/journal-sqlite.h"
+
+#define IDENTIFY_AGAIN_MS 5000
+#define OFFLINE_AFTER_MS 5000
+#define HEARTBEAT_MS 15000
+#define REQUEST_BODY_MAX (1024 * 1024)
+
+static void finish(void *userdata)
+{
+        Gateway *g = userdata;
+
+        loop_stop(g->loop);
+}
+
+static void sockets_closed(void *userdata)
+{
+        Gateway *g = userdata;
+
+        flow_engine_stop(g->engine, finish, g);
+}
+
+static void stop(Gateway *g, int exit_code)
+{
+        if (g->stopping) {
+                loop_stop(g->loop);
+                return;
+        }
+        g->stopping = true;
+        g->exit_code = exit_code;
+        log_info("gateway", "stopping");
+        bridge_stop(g->bridge);
+        if (g->sockets)
+                slack_socket_stop(g->sockets, sockets_closed, g);
+        else
+                sockets_closed(g);
+}
+
+static void on_signal(void *userdata)
+{
+        stop(userdata, 0);
+}
+
+/* ---- who are we at Slack? ---- */
+
+static bool is_hopeless(const char *error)
+{
+        static const char *const hopeless[] = {"invalid_auth", "not_authed", "account_inactive", "token_revoked",
+                                               "token_expired", "not_allowed_token_type", "team_disabled"};
+
+        for (size_t i = 0; i < ELEMENTSOF(hopeless); i++)
+                if (str_equal(error, hopeless[i]))
+                        return true;
+        return false;
+}
+
+static void on_identity(void *userdata, const SlackWebResult *result)
+{
+        Gateway *g = userdata;
+
+        if (g->stopping)
+                return;
+        mem_strset(&g->slack_error, result->outcome == SLACK_WEB_OK ? NULL : result->error);
+        if (result->outcome == SLACK_WEB_OK) {
+                g->identity = json_deep_copy(result->body);
+                g->intake.bot_user = json_str_or(g->identity, "user_id", "");
+                log_info("gateway", "signed in to Slack as %s (%s) in %s", json_str_or(g->identity, "user", "?"),
+                         g->intake.bot_user, json_str_or(g->identity, "team", "?"));
+                slack_socket_start(g->sockets);
+                return;
+        }
+        if (is_hopeless(result->error)) {
+                log_error("gateway", "Slack refuses the bot token (%s): check SLACK_BOT_TOKEN; "
+                                     "`opencode-slack doctor` tells more", result->error);
+                stop(g, 1);
+                return;
+        }
+        log_warn("gateway", "Slack cannot be reached (%s), trying again", result->error);
+        loop_timer_set(g->identify_again, MAX2(result->retry_after_ms, (int64_t) IDENTIFY_AGAIN_MS));
+}
+
+static void identify(void *userdata)
+{
+        Gateway *g = userdata;
+
+        slack_web_call(g->web, "auth.test", json_object(), on_identity, g);
+}
+
+static void on_socket_state(void *userdata, unsigned n_live, const char *error)
+{
+        Gateway *g = userdata;
+
+        mem_strset(&g->slack_error, error);
+        if (error)
+                log_warn("gateway", "Slack: %u live sockets, and no further one (%s)", n_live, error);
+        else
+                log_info("gateway", "Slack: %u live sockets", n_live);
+}
+
+/* ---- the bridge comes and goes ---- */
+
+static void on_offline(void *userdata)
+{
+        gateway_tell_offline(userdata);
+}
+
+static void on_bridge_connected(void *userdata, const char *bridge_id, bool connected)
+{
+        Gateway *g = userdata;
+        bool any = bridge_connected(g->bridge) > 0;
+
+        log_info("gateway", "bridge %s %s", bridge_id, connected ? "connected" : "gone");
+        if (g->waker)
+                opencode_waker_set_connected(g->waker, any);
+        if (any) {
+                loop_timer_clear(g->offline);
+                flow_engine_kick(g->engine);
+        } else if (!g->stopping)
+                loop_timer_set(g->offline, OFFLINE_AFTER_MS);
+}
+
+static void on_heartbeat(void *userdata)
+{
+        Gateway *g = userdata;
+
+        gateway_publish(g, "heartbeat", json_object());
+        loop_timer_set(g->heartbeat, HEARTBEAT_MS);
+}
+
+/* ---- start ---- */
+
+static int open_journal(Gateway *g)
+{
+        static const char *const why[] = {
+                [JOURNAL_SQLITE_E_LOCKED] = "another gateway is running on it",
+                [JOURNAL_SQLITE_E_NEWER] = "it was written by a newer version of this program",
+                [JOURNAL_SQLITE_E_DAMAGED] = "it is damaged, or not a journal; move it away to start with an empty one",
+        };
+        const char *url = g->conf->gateway.database_url, *dir = g->conf->gateway.state_dir;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (str_starts_with(url, "sqlite:"))
+                path = mem_strdup(url + strlen("sqlite:"));
+        else if (str_empty(url)) {
+                if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
+                        log_error("gateway", "cannot make the state directory %s: %s", dir, strerror(errno));
+                        return error_origin(-errno);
+                }
+                path = mem_printf("%s/gateway.db", dir);
+        }
+        r = journal_sqlite_open(&g->journal, g->loop, &(JournalSqliteConfig) {.path = path});
+        if (r > 0) {
+                log_error("gateway", "cannot use the journal %s: %s", path ? path : "in memory", why[r]);
+                return error_origin(-EBUSY);
+        }
+        return error_trace(r);
+}
+
+static json_t *session_defaults(const GatewayConf *conf)
+{
+        json_t *defaults = json_object();
+
+        json_put_str(defaults, "directory", conf->opencode.directory);
+        json_put_str(defaults, "agent", conf->opencode.agent);
+        json_put_str(defaults, "model", conf->opencode.model);
+        json_put_str(defaults, "web_url", conf->opencode.web_url);
+        json_put_str(defaults, "command", conf->slack.command);
+        return defaults;
+}
+
+static void fill_intake(Gateway *g)
+{
+        const GatewayConf *conf = g->conf;
+
+        g->defaults = session_defaults(conf);
+        g->intake = (IntakeContext) {
+                .command = conf->slack.command,
+                .allow_users = (const char *const *) conf->slack.allow_users.items,
+                .allow_channels = (const char *const *) conf->slack.allow_channels.items,
+                .approvers = (const char *const *) conf->slack.approvers.items,
+                .defaults = g->defaults,
+                .max_text_bytes = (size_t) conf->limits.message_bytes,
+        };
+        g->m.ack_ms = metrics_histogram(g->metrics, "slack_ack_seconds", "From an envelope to its acknowledgement.", NULL);
+        g->m.bad_payloads = metrics_counter(g->metrics, "slack_bad_payloads_total", "Payloads that cannot be read.", NULL);
+        g->m.turns_refused = metrics_counter(g->metrics, "slack_refused_total", "Envelopes refused under load.", NULL);
+}
+
+static void add_verbs(Gateway *g)
+{
+        for (const AskVerb *const *v = slack_verbs; *v; v++)
+                flow_engine_add_verb(g->engine, *v, g->web);
+        for (const AskVerb *const *v = opencode_verbs; *v; v++)
+                flow_engine_add_verb(g->engine, *v, g->bridge);
+        for (const AskVerb *const *v = gateway_verbs; *v; v++)
+                flow_engine_add_verb(g->engine, *v, g);
+}
+
+static int start_slack(Gateway *g)
+{
+        const GatewayConf *conf = g->conf;
+        int r = slack_web_new(&g->web, g->loop, g->http, g->metrics, conf->slack.api_url, &conf->slack.bot_token);
+
+        if (r < 0)
+                return error_trace(r);
+        return error_trace(slack_socket_new(&g->sockets, g->loop, g->http, g->metrics,
+                                            &(SlackSocketConfig) {
+                                                    .api_url = conf->slack.api_url,
+                                                    .app_token = &conf->slack.app_token,
+                                                    .n_sockets = (unsigned) conf->slack.sockets,
+                                                    .on_envelope = gateway_on_envelope,
+                                                    .on_state = on_socket_state,
+                                                    .userdata = g,
+                                            }));
+}
+
+static int start_server(Gateway *g)
+{
+        int r = http_server_new(&g->server, g->loop,
+                                &(HttpServerConfig) {
+                                        .listen = g->conf->gateway.listen,
+                                        .max_body_bytes = REQUEST_BODY_MAX,
+                                        .on_request = gateway_on_request,
+                                        .on_abort = gateway_on_abort,
+                                        .userdata = g,
+                                });
+
+        if (r < 0) {
+                log_error("gateway", "cannot listen on %s: %s", g->conf->gateway.listen, strerror(-r));
+                return error_trace(r);
+        }
+        /* One line on stdout that tells scripts that, and where, the gateway is up. */
+        printf("opencode-slack listening on port %u\n", http_server_port(g->server));
+        fflush(stdout);
+        return 0;
+}
+
+static int start(Gateway *g)
+{
+        const GatewayConf *conf = g->conf;
+        int r = open_journal(g);
+
+        if (r >= 0)
+                r = http_client_new(&g->http, g->loop, "opencode-slack/" PROJECT_VERSION);
+        if (r >= 0)
+                r = flow_engine_new(&g->engine, g->loop, g->journal, g->metrics,
+                                    &(FlowEngineConfig) {.kinds = core_flow_kinds});
+        if (r >= 0)
+                r = bridge_new(&g->bridge, g->loop, g->metrics,
+                               &(BridgeConfig) {
+                                       .token = &conf->gateway.bridge_token,
+                                       .on_event = gateway_on_bridge_event,
+                                       .on_connected = on_bridge_connected,
+                                       .userdata = g,
+                               });
+        if (r >= 0)
+                r = start_slack(g);
+        if (r < 0)
+                return error_trace(r);
+        add_verbs(g);
+        r = flow_engine_start(g->engine);
+        if (r >= 0)
+                r = start_server(g);
+        if (r < 0)
+                return error_trace(r);
+        if (!str_empty(conf->opencode.url) && !str_empty(conf->opencode.directory))
+                g->waker = opencode_waker_new(g->loop, g->http, conf->opencode.url, &conf->opencode.password,
+                                              conf->opencode.directory);
+        loop_timer_set(g->offline, OFFLINE_AFTER_MS);
+        loop_timer_set(g->heartbeat, HEARTBEAT_MS);
+        identify(g);
+        return 0;
+}
+
+static void gateway_deinit(Gateway *g)
+{
+        /* From the outside in: nothing may call into what is already gone. */
+        opencode_waker_free(g->waker);
+        slack_socket_free(g->sockets);
+        api_deinit(g);
+        permission_http_deinit(g);
+        http_server_free(g->server);
+        bridge_free(g->bridge);
+        slack_web_free(g->web);
+        http_client_free(g->http);
+        live_deinit(g);
+        journal_free(g->journal); /* joins the writer, before the engine goes */
+        flow_engine_free(g->engine);
+        loop_timer_free(g->identify_again);
+        loop_timer_free(g->offline);
+        loop_timer_free(g->heartbeat);
+        loop_signal_free(g->sigint);
+        loop_signal_free(g->sigterm);
+        json_decref(g->identity);
+        json_decref(g->defaults);
+        free(g->slack_error);
+        metrics_free(g->metrics);
+        loop_free(g->loop);
+}
+
+int gateway_serve(const GatewayConf *conf)
+{
+        Gateway g = {.conf = conf, .metrics = metrics_new()};
+        int r;
+
+        list_init(&g.streams);
+        r = loop_new(&g.loop);
+        if (r < 0) {
+                metrics_free(g.metrics);
+                return 1;
+        }
+        signal(SIGPIPE, SIG_IGN);
+        g.sigint = loop_signal_new(g.loop, SIGINT, on_signal, &g);
+        g.sigterm = loop_signal_new(g.loop, SIGTERM, on_signal, &g);
+        g.identify_again = loop_timer_new(g.loop, identify, &g);
+        g.offline = loop_timer_new(g.loop, on_offline, &g);
+        g.heartbeat = loop_timer_new(g.loop, on_heartbeat, &g);
+        fill_intake(&g);
+        r = start(&g);
+        if (r >= 0)
+                loop_run(g.loop);
+        else {
+                log_fault(r, "gateway", "cannot start");
+                g.exit_code = 1;
+        }
+        gateway_deinit(&g);
+        return g.exit_code;
+}
