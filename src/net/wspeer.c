@@ -1,14 +1,11 @@
-/* States of a peer: open (frames both ways), closing (a close frame is on its way, the deadline runs), dead
- * (transport gone, nothing is called any more; the memory goes when the last frame of our own call stack that
- * knows it has returned).
- *
- * The owner may send, close or abort from inside any callback. Nothing ends inside a call of the owner: a
+/* The owner may send, close or abort from inside any callback. Nothing ends inside a call of the owner: a
  * broken connection is noticed while reading or flushing, and on_end comes from there. */
 #include "net/wspeer.h"
 
 #include <errno.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "net/wspeer-internal.h"
 
 #define CLOSE_TIMEOUT_MS 1000
@@ -16,7 +13,21 @@
 #define READS_PER_TURN 16
 #define CODE_ABNORMAL  1006
 
+typedef enum PeerState {
+        PEER_OPEN,
+        PEER_CLOSING,   /* a close frame is on its way or waits for its echo; the deadline runs */
+        PEER_REFUSING,  /* so it is after a violation: what still arrives is thrown away */
+        PEER_LINGERING, /* and the close frame is out: waits for the far side to hang up */
+        PEER_DEAD,      /* the transport is gone, nobody is called; the memory waits for our stack to unwind */
+} PeerState;
+
+static const char *const STATE_NAMES[] = {
+        [PEER_OPEN] = "open",           [PEER_CLOSING] = "closing", [PEER_REFUSING] = "refusing",
+        [PEER_LINGERING] = "lingering", [PEER_DEAD] = "dead",
+};
+
 struct WsPeer {
+        PeerState state;
         Transport *transport;
         Wsock *sock;
         const WsPeerEvents *events;
@@ -25,12 +36,21 @@ struct WsPeer {
         LoopTimer *close_timer;
         int64_t last_heard_ms;
         unsigned busy; /* depth of our functions on the call stack */
-        bool paused, draining, more_to_read, dead;
-        bool closing;   /* the deadline for the end runs */
-        bool lingering; /* everything is written; waits for the far side to hang up */
+        bool paused, more_to_read;
         unsigned end_code;
         char *end_reason;
 };
+
+static void set_state(WsPeer *p, PeerState state)
+{
+        log_debug("net.websocket", "peer %p: %s -> %s", (void *) p, STATE_NAMES[p->state], STATE_NAMES[state]);
+        p->state = state;
+}
+
+static bool is_dead(const WsPeer *p)
+{
+        return p->state == PEER_DEAD;
+}
 
 static void free_peer(WsPeer *p)
 {
@@ -48,20 +68,20 @@ static void enter(WsPeer *p)
 
 static void leave(WsPeer *p)
 {
-        if (--p->busy == 0 && p->dead)
+        if (--p->busy == 0 && is_dead(p))
                 free_peer(p);
 }
 
 static void cut(WsPeer *p)
 {
-        p->dead = true;
+        set_state(p, PEER_DEAD);
         transport_free(take(p->transport));
         loop_timer_free(take(p->close_timer));
 }
 
 void ws_peer_abort(WsPeer *p)
 {
-        if (!p || p->dead)
+        if (!p || is_dead(p))
                 return;
         enter(p);
         cut(p);
@@ -70,7 +90,7 @@ void ws_peer_abort(WsPeer *p)
 
 static void end(WsPeer *p)
 {
-        if (p->dead)
+        if (is_dead(p))
                 return;
         enter(p);
         cut(p);
@@ -90,13 +110,14 @@ static void on_close_timeout(void *userdata)
         end(userdata);
 }
 
-static void start_closing(WsPeer *p)
+static void start_closing(WsPeer *p, PeerState state)
 {
-        if (p->closing)
-                return;
-        p->closing = true;
-        p->close_timer = loop_timer_new(transport_loop(p->transport), on_close_timeout, p);
-        loop_timer_set(p->close_timer, CLOSE_TIMEOUT_MS);
+        if (p->state == PEER_OPEN) {
+                p->close_timer = loop_timer_new(transport_loop(p->transport), on_close_timeout, p);
+                loop_timer_set(p->close_timer, CLOSE_TIMEOUT_MS);
+        }
+        if (p->state < state)
+                set_state(p, state);
         transport_call_soon(p->transport);
 }
 
@@ -104,15 +125,23 @@ static void on_sock_text(void *userdata, const char *data, size_t n_bytes)
 {
         WsPeer *p = userdata;
 
-        if (!p->dead && p->events && p->events->on_text)
+        if (!is_dead(p) && p->events && p->events->on_text)
                 p->events->on_text(p->userdata, data, n_bytes);
+}
+
+static void on_sock_binary(void *userdata, const uint8_t *data, size_t n_bytes)
+{
+        WsPeer *p = userdata;
+
+        if (!is_dead(p) && p->events && p->events->on_binary)
+                p->events->on_binary(p->userdata, data, n_bytes);
 }
 
 static void on_sock_ping(void *userdata, const uint8_t *data, size_t n_bytes)
 {
         WsPeer *p = userdata;
 
-        if (p->dead)
+        if (is_dead(p))
                 return;
         transport_call_soon(p->transport); /* the pong */
         if (p->events && p->events->on_ping)
@@ -123,7 +152,7 @@ static void on_sock_pong(void *userdata, const uint8_t *data, size_t n_bytes)
 {
         WsPeer *p = userdata;
 
-        if (!p->dead && p->events && p->events->on_pong)
+        if (!is_dead(p) && p->events && p->events->on_pong)
                 p->events->on_pong(p->userdata, data, n_bytes);
 }
 
@@ -131,14 +160,15 @@ static void on_sock_close(void *userdata, unsigned code, const char *reason)
 {
         WsPeer *p = userdata;
 
-        if (p->dead)
+        if (is_dead(p))
                 return;
         set_end(p, code, reason);
-        start_closing(p);
+        start_closing(p, wsock_close_received(p->sock) ? PEER_CLOSING : PEER_REFUSING);
 }
 
 static const WsockEvents SOCK_EVENTS = {
         .on_text = on_sock_text,
+        .on_binary = on_sock_binary,
         .on_ping = on_sock_ping,
         .on_pong = on_sock_pong,
         .on_close = on_sock_close,
@@ -146,10 +176,9 @@ static const WsockEvents SOCK_EVENTS = {
 
 static void feed(WsPeer *p, const uint8_t *data, size_t n_bytes)
 {
-        /* A violation has already been reported through on_sock_close(); the rest is thrown away until the
-         * close frame is out. */
-        if (wsock_feed(p->sock, data, n_bytes) < 0)
-                p->draining = true;
+        /* A violation has been reported through on_sock_close() when this returns. */
+        if (p->state < PEER_REFUSING)
+                (void) wsock_feed(p->sock, data, n_bytes);
 }
 
 static void on_readable(void *userdata)
@@ -160,21 +189,20 @@ static void on_readable(void *userdata)
 
         enter(p);
         p->more_to_read = false;
-        for (unsigned i = 0; i < READS_PER_TURN && !p->dead && !p->paused; i++) {
+        for (unsigned i = 0; i < READS_PER_TURN && !is_dead(p) && !p->paused; i++) {
                 n = transport_read(p->transport, buffer, TRANSPORT_READ_BYTES);
                 if (n <= 0)
                         break;
                 p->last_heard_ms = loop_now_ms(transport_loop(p->transport));
-                if (!p->draining)
-                        feed(p, buffer, (size_t) n);
-                if (!p->dead && n < TRANSPORT_READ_BYTES && !transport_hides_bytes(p->transport))
+                feed(p, buffer, (size_t) n);
+                if (!is_dead(p) && n < TRANSPORT_READ_BYTES && !transport_hides_bytes(p->transport))
                         break; /* the socket is empty: spare the call that would only say so */
         }
-        if (!p->dead && n <= 0 && n != -EAGAIN && !p->paused) {
-                if (n < 0 && !p->closing)
+        if (!is_dead(p) && n <= 0 && n != -EAGAIN && !p->paused) {
+                if (n < 0 && p->state == PEER_OPEN)
                         set_end(p, CODE_ABNORMAL, strerror((int) -n));
                 end(p);
-        } else if (!p->dead && n > 0 && !p->paused && transport_hides_bytes(p->transport)) {
+        } else if (!is_dead(p) && n > 0 && !p->paused && transport_hides_bytes(p->transport)) {
                 p->more_to_read = true;
                 transport_call_soon(p->transport);
         }
@@ -193,7 +221,7 @@ static bool write_out(WsPeer *p, const void *data, size_t n_bytes, size_t *ret_n
                 transport_want_write(p->transport, true);
                 return false;
         }
-        if (!p->closing)
+        if (p->state == PEER_OPEN)
                 set_end(p, CODE_ABNORMAL, strerror((int) -n));
         end(p);
         return false;
@@ -229,12 +257,12 @@ static void flush(WsPeer *p)
  * or the deadline, ends the rest. */
 static void finish(WsPeer *p)
 {
-        if (!p->closing || buf_len(&p->head) > 0 || wsock_queued_bytes(p->sock) > 0)
+        if (buf_len(&p->head) > 0 || wsock_queued_bytes(p->sock) > 0)
                 return;
-        if (wsock_close_sent(p->sock) && wsock_close_received(p->sock)) {
+        if (p->state == PEER_CLOSING && wsock_close_received(p->sock)) {
                 end(p);
-        } else if (p->draining && !p->lingering) {
-                p->lingering = true;
+        } else if (p->state == PEER_REFUSING) {
+                set_state(p, PEER_LINGERING);
                 transport_shutdown(p->transport);
         }
 }
@@ -242,7 +270,7 @@ static void finish(WsPeer *p)
 static void flush_and_finish(WsPeer *p)
 {
         flush(p);
-        if (!p->dead)
+        if (!is_dead(p))
                 finish(p);
 }
 
@@ -266,9 +294,9 @@ static void on_soon(void *userdata)
                 feed(p, (const uint8_t *) buf_bytes(&early), buf_len(&early));
                 buf_deinit(&early);
         }
-        if (!p->dead && p->more_to_read)
+        if (!is_dead(p) && p->more_to_read)
                 on_readable(p);
-        if (!p->dead)
+        if (!is_dead(p))
                 flush_and_finish(p);
         leave(p);
 }
@@ -307,15 +335,23 @@ void ws_peer_set_events(WsPeer *p, const WsPeerEvents *events, void *userdata)
 
 void ws_peer_send_text(WsPeer *p, const char *data, size_t n_bytes)
 {
-        if (p->dead)
+        if (is_dead(p))
                 return;
         wsock_send_text(p->sock, data, n_bytes);
         transport_call_soon(p->transport);
 }
 
+void ws_peer_send_binary(WsPeer *p, const void *data, size_t n_bytes)
+{
+        if (is_dead(p))
+                return;
+        wsock_send_binary(p->sock, data, n_bytes);
+        transport_call_soon(p->transport);
+}
+
 void ws_peer_send_ping(WsPeer *p, const void *data, size_t n_bytes)
 {
-        if (p->dead)
+        if (is_dead(p))
                 return;
         wsock_send_ping(p->sock, data, n_bytes);
         transport_call_soon(p->transport);
@@ -323,10 +359,10 @@ void ws_peer_send_ping(WsPeer *p, const void *data, size_t n_bytes)
 
 void ws_peer_close(WsPeer *p, unsigned code, const char *reason)
 {
-        if (p->dead)
+        if (is_dead(p))
                 return;
         wsock_send_close(p->sock, code, reason);
-        start_closing(p);
+        start_closing(p, PEER_CLOSING);
 }
 
 size_t ws_peer_queued_bytes(const WsPeer *p)
@@ -341,7 +377,7 @@ int64_t ws_peer_last_heard_ms(const WsPeer *p)
 
 void ws_peer_pause_reading(WsPeer *p, bool paused)
 {
-        if (p->dead)
+        if (is_dead(p))
                 return;
         p->paused = paused;
         transport_want_read(p->transport, !paused);

@@ -20,10 +20,12 @@ typedef struct WsPeerEvents {
          * we sent (1002, 1007, 1009) when it violated the protocol; 1006 when the connection just broke, or our
          * close was not answered. */
         void (*on_end)(void *userdata, unsigned code, const char *reason);
+        void (*on_binary)(void *userdata, const uint8_t *data, size_t n_bytes); /* may be NULL: ignored */
 } WsPeerEvents;
 
 void ws_peer_set_events(WsPeer *p, const WsPeerEvents *events /* static */, void *userdata);
 void ws_peer_send_text(WsPeer *p, const char *data, size_t n_bytes);
+void ws_peer_send_binary(WsPeer *p, const void *data, size_t n_bytes);
 void ws_peer_send_ping(WsPeer *p, const void *data, size_t n_bytes);
 /* Starts the close handshake; waits at most 1 s for the echo, then shuts the transport down itself (Slack
  * leaves that to the client). on_end follows. */

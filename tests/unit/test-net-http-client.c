@@ -40,6 +40,13 @@ static void echo_text(void *userdata, const char *data, size_t n_bytes)
         ws_peer_send_text(w->server_peer, data, n_bytes);
 }
 
+static void echo_binary(void *userdata, const uint8_t *data, size_t n_bytes)
+{
+        World *w = userdata;
+
+        ws_peer_send_binary(w->server_peer, data, n_bytes);
+}
+
 static void server_end(void *userdata, unsigned code, const char *reason)
 {
         World *w = userdata;
@@ -48,7 +55,8 @@ static void server_end(void *userdata, unsigned code, const char *reason)
         w->server_peer = NULL;
 }
 
-static const WsPeerEvents SERVER_EVENTS = {.on_text = echo_text, .on_end = server_end};
+static const WsPeerEvents SERVER_EVENTS = {
+        .on_text = echo_text, .on_binary = echo_binary, .on_end = server_end};
 
 static void answer_everything(HttpRequest *req)
 {
@@ -389,6 +397,11 @@ static void client_text_frame(void *userdata, const char *data, size_t n_bytes)
                 buf_printf(&w->log, "text:%.*s;", (int) n_bytes, data);
 }
 
+static void client_binary(void *userdata, const uint8_t *data, size_t n_bytes)
+{
+        buf_printf(&((World *) userdata)->log, "binary#%zu:%u;", n_bytes, data[0]);
+}
+
 static void client_ping(void *userdata, const uint8_t *data, size_t n_bytes)
 {
         buf_printf(&((World *) userdata)->log, "ping:%.*s;", (int) n_bytes, (const char *) data);
@@ -407,7 +420,7 @@ static void client_end(void *userdata, unsigned code, const char *reason)
         w->peer = NULL;
 }
 
-static const WsPeerEvents CLIENT_EVENTS = {client_text_frame, client_ping, client_pong, client_end};
+static const WsPeerEvents CLIENT_EVENTS = {client_text_frame, client_ping, client_pong, client_end, client_binary};
 
 static void on_dialled(void *userdata, const WsDialResult *result)
 {
@@ -460,6 +473,8 @@ static void dials_and_talks(void **state)
         memset(large, 'x', 70000);
         ws_peer_send_text(w->peer, large, 70000);
         WAIT_UNTIL(w->loop, strstr(log_of(w), "text#70000;"));
+        ws_peer_send_binary(w->peer, "\xFF\0", 2);
+        WAIT_UNTIL(w->loop, strstr(log_of(w), "binary#2:255;"));
         ws_peer_send_ping(w->peer, "p1", 2);
         WAIT_UNTIL(w->loop, strstr(log_of(w), "pong:p1;"));
         ws_peer_send_ping(w->server_peer, "p2", 2);
@@ -619,6 +634,33 @@ static void takes_frames_that_come_with_the_handshake(void **state)
         close(listener);
 }
 
+static void hangs_up_itself_after_its_close_was_answered(void **state)
+{
+        World *w = *state;
+        unsigned port;
+        int listener = listen_bare(&port);
+        Client c;
+        _cleanup_free_ char *answer = NULL;
+        int64_t start_ms;
+
+        start_dial(w, port, "/", 5000);
+        accept_bare(w, listener, &c);
+        client_expect(&c, "\r\n\r\n");
+        answer = accept_for(client_text(&c));
+        client_send_str(&c, answer);
+        WAIT_UNTIL(w->loop, w->peer);
+        start_ms = clock_monotonic_ms();
+        buf_clear(&c.in);
+        ws_peer_close(w->peer, 1000, "");
+        client_expect_bytes(&c, 8);
+        client_send(&c, "\x88\x02\x03\xE8", 4);
+        client_expect_eof(&c);
+        assert_in_range(clock_monotonic_ms() - start_ms, 0, 900); /* before the deadline of a silent server */
+        assert_string_equal(log_of(w), "end:1000:;");
+        client_close(&c);
+        close(listener);
+}
+
 static void cancels_dials(void **state)
 {
         World *w = *state;
@@ -665,6 +707,7 @@ int main(void)
                 TEST(reports_refused_dials),
                 TEST(checks_the_handshake),
                 TEST(takes_frames_that_come_with_the_handshake),
+                TEST(hangs_up_itself_after_its_close_was_answered),
                 TEST(cancels_dials),
         };
 
