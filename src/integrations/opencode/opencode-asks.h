@@ -2,19 +2,22 @@
  * the ask's key is the command's request_id and idempotency key, so that a second performance finds the
  * first.
  *
- * | verb                      | args                                                            | result |
- * |---------------------------|-----------------------------------------------------------------|-----------------|
- * | opencode.session_create   | directory, title, agent?, model?{provider_id, model_id}         | {session} |
- * | opencode.session_message  | directory, session_id, message_id?, text, author?{name}, agent?, model?,
- * files? | {message_id, already} | | opencode.session_abort    | directory, session_id | {}              | |
- * opencode.session_messages | directory, session_id, after?, limit?                           | {messages,
- * status} | | opencode.permission_reply | directory, permission_id, reply, message?                       |
- * {}              | | opencode.question_reply   | directory, question_id, answers | {}              | |
- * opencode.question_reject  | directory, question_id                                          | {} | |
- * opencode.reconcile        |                                                                 | {} |
+ * | verb (opencode.…) | args                                                | result                |
+ * |-------------------|-----------------------------------------------------|-----------------------|
+ * | session_create    | directory, title, agent?, model?                    | {session}             |
+ * | session_message   | directory, session_id, text, message_id?, author?,  | {message_id, already} |
+ * |                   | agent?, model?, files?                              |                       |
+ * | session_abort     | directory, session_id                               | {}                    |
+ * | session_messages  | directory, session_id, after?, limit?               | {messages, status}    |
+ * | permission_reply  | directory, permission_id, reply, message?           | {}                    |
+ * | question_reply    | directory, question_id, answers                     | {}                    |
+ * | question_reject   | directory, question_id                              | {}                    |
+ * | reconcile         |                                                     | {}                    |
  *
- * message_id is opencode_message_id(key, created_ms) of the ask when it is not given. Arguments that are null
- * count as absent. An ask without what its row requires fails at once with "invalid" and the field's name.
+ * model is {provider_id, model_id}, author {name}, files [{url, mime, filename}]. message_id is, when not
+ * given, opencode_message_id(key, created_ms) of the ask. Arguments that are null count as absent. An ask
+ * without what its row requires fails at once with "invalid" and the field's name; only the directory of a
+ * session's own verbs may be missing.
  *
  * Of several OpenCode processes that one is asked which asked for the permission or question, else one that
  * has the directory open (the one that last spoke of the session first), else the one that last spoke of the
