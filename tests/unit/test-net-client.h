@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "loop/loop.h"
 
-#define WAIT_MS 5000
+#define WAIT_MS 20000
 
 typedef struct Client {
         Loop *loop;
@@ -27,6 +27,12 @@ static inline void turn_loop(Loop *loop)
         uv_run(loop_uv(loop), UV_RUN_NOWAIT);
 }
 
+/* Until the loop has something to do, or a millisecond. */
+static inline void wait_for_loop(Loop *loop)
+{
+        poll(&(struct pollfd) {.fd = uv_backend_fd(loop_uv(loop)), .events = POLLIN}, 1, 1);
+}
+
 /* Turns the loop until `condition` holds. */
 #define WAIT_UNTIL(_loop, _condition)                                                                        \
         do {                                                                                                 \
@@ -34,7 +40,7 @@ static inline void turn_loop(Loop *loop)
                 while (!(_condition)) {                                                                      \
                         assert_true(clock_monotonic_ms() < _deadline_ms);                                    \
                         turn_loop(_loop);                                                                    \
-                        poll(NULL, 0, 1);                                                                    \
+                        wait_for_loop(_loop);                                                                \
                 }                                                                                            \
         } while (0)
 
