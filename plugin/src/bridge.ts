@@ -35,6 +35,8 @@ export type BridgeOptions = {
   outbox?: OutboxLimits;
 };
 
+export type Registration = { event: (event: unknown) => void; release: () => void };
+
 type Level = "debug" | "info" | "warn" | "error";
 
 export class Bridge {
@@ -104,8 +106,8 @@ export class Bridge {
     return this.#options.url;
   }
 
-  /** One initialisation of the plugin. Returns what its dispose hook has to call. Does not wait for anything. */
-  register(directory: string, client: PluginClient): () => void {
+  /** One initialisation of the plugin. Returns what its hooks have to call. Does not wait for anything, never throws. */
+  register(directory: string, client: PluginClient): Registration {
     const clients = this.#instances.get(directory);
     this.#lastClient = client;
     if (clients) clients.push(client);
@@ -119,14 +121,20 @@ export class Bridge {
     }
     if (this.#connection.state === "stopped") void this.#start();
     let released = false;
-    return () => {
-      if (!released) this.#unregister(directory, client);
-      released = true;
+    return {
+      event: (event) => {
+        // Last words of a disposed instance: that all has stopped was told at its release, and a look-up on
+        // their behalf would load the directory again.
+        if (!released) this.#event(directory, event);
+      },
+      release: () => {
+        if (!released) this.#unregister(directory, client);
+        released = true;
+      },
     };
   }
 
-  /** One call of the event hook. Never throws. */
-  event(directory: string, event: unknown): void {
+  #event(directory: string, event: unknown): void {
     try {
       this.#events.handle(directory, event);
     } catch (error) {

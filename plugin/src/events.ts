@@ -98,11 +98,15 @@ export class Events {
     return { stored, cancel };
   }
 
-  /** Takes over the statuses that a reconcile event reports: `busy` holds all that are not idle in `directory`. */
+  /**
+   * Takes over the statuses that a reconcile event reports: `busy` holds all that are not idle in `directory`.
+   * A session that was busy and is not reported becomes unknown, not idle: its next change is then told in
+   * either direction, and an `idle` that is still on its way is not taken for a repetition.
+   */
   adoptStatuses(directory: string, busy: { session_id: string; root_id: string; status: Status }[]): void {
     const listed = new Set(busy.map((item) => item.session_id));
     for (const [id, known] of this.#status.entries()) {
-      if (known.place.directory === directory && !listed.has(id)) this.#status.set(id, { ...known, type: "idle" });
+      if (known.place.directory === directory && known.type !== "idle" && !listed.has(id)) this.#status.delete(id);
     }
     for (const { session_id, root_id, status } of busy) {
       this.#status.set(session_id, { type: status.type, place: { directory, session_id, root_id } });

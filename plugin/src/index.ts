@@ -53,11 +53,10 @@ async function server(ctx: PluginInput, options?: unknown): Promise<Hooks> {
   try {
     const bridge = acquireBridge(ctx, options);
     if (!bridge) return {};
-    const { directory } = ctx;
-    const release = bridge.register(directory, ctx.client);
+    const registration = bridge.register(ctx.directory, ctx.client);
     return {
-      event: async ({ event }) => bridge.event(directory, event),
-      dispose: async () => release(),
+      event: async ({ event }) => registration.event(event),
+      dispose: async () => registration.release(),
     };
   } catch (error) {
     void say(ctx, "error", `the Slack bridge is off: ${error instanceof Error ? error.message : String(error)}`);

@@ -194,13 +194,24 @@ function toFile(value: unknown): FileChange {
   };
 }
 
-/** Sums the diffs that edit and write leave in their tool parts, one entry per file. */
+/** What one completed tool call changed: edit leaves a diff in its metadata, write only its input. */
+function fileOfTool(part: JsonObject): FileChange | undefined {
+  const state = objectOf(part["state"]);
+  if (state["status"] !== "completed") return undefined;
+  const diff = objectOf(state["metadata"])["filediff"];
+  if (isObject(diff)) return toFile(diff);
+  const { filePath, content } = objectOf(state["input"]);
+  if (part["tool"] !== "write" || typeof filePath !== "string" || typeof content !== "string") return undefined;
+  const lines = content === "" ? 0 : content.replace(/\n$/, "").split("\n").length;
+  return { file: cutChars(filePath, 4096), additions: lines, deletions: 0 };
+}
+
+/** One entry per file, its changes added up. */
 function filesOfTools(parts: JsonObject[]): FileChange[] {
   const files = new Map<string, FileChange>();
   for (const part of parts) {
-    const diff = objectOf(objectOf(part["state"])["metadata"])["filediff"];
-    if (!isObject(diff)) continue;
-    const change = toFile(diff);
+    const change = part["type"] === "tool" ? fileOfTool(part) : undefined;
+    if (!change) continue;
     const sum = files.get(change.file);
     if (sum) {
       sum.additions += change.additions;

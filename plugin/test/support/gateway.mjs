@@ -22,6 +22,7 @@ export class Gateway {
   pingEvery_ms = 0;
   #acked = new Map();
   #sockets = new Set();
+  #greeted = new Set();
   #requests = 0;
   #waiters = new Map();
 
@@ -33,12 +34,13 @@ export class Gateway {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** Connections that have said hello; before it nothing may be sent but the welcome. */
   get connections() {
-    return this.#sockets.size;
+    return this.#greeted.size;
   }
 
   get socket() {
-    return [...this.#sockets].at(-1);
+    return [...this.#greeted].at(-1);
   }
 
   async start(port = 0) {
@@ -49,6 +51,8 @@ export class Gateway {
     });
     const server = new WebSocketServer({ noServer: true, maxPayload: 1 << 20 });
     this.http.on("upgrade", (request, socket, head) => {
+      // A refused client may reset the connection before it has read why.
+      socket.on("error", () => {});
       this.upgrades++;
       if (request.url !== "/api/opencode/bridge" || !authorized(request)) {
         this.refused++;
@@ -65,7 +69,10 @@ export class Gateway {
   #accept(ws) {
     this.#sockets.add(ws);
     ws.on("error", (error) => this.errors.push(`socket: ${error.message}`));
-    ws.on("close", () => this.#sockets.delete(ws));
+    ws.on("close", () => {
+      this.#sockets.delete(ws);
+      this.#greeted.delete(ws);
+    });
     ws.on("message", (data) => this.#receive(ws, JSON.parse(data.toString())));
     if (this.pingEvery_ms > 0) {
       const timer = setInterval(() => ws.send(JSON.stringify({ type: "ping", nonce: "n" })), this.pingEvery_ms);
@@ -79,6 +86,7 @@ export class Gateway {
     this.errors.push(...frameErrors("to-gateway", frame));
     if (frame.type === "hello") {
       this.hellos.push(frame);
+      this.#greeted.add(ws);
       this.bridgeId = frame.bridge_id;
       ws.send(JSON.stringify({ type: "welcome", protocol: 1, gateway_version: "0.0.0-test", ack: this.#acked.get(frame.bridge_id) ?? 0 }));
     } else if (frame.type === "reply") {
