@@ -38,14 +38,9 @@ static const char *check_url(const char *text)
 
 static const char *check_command(const char *text)
 {
-        size_t n = strlen(text);
+        size_t n = text[0] == '/' ? strspn(text + 1, "abcdefghijklmnopqrstuvwxyz0123456789_-") : 0;
 
-        if (text[0] != '/' || n < 2 || n > 32 || strpbrk(text + 1, "/ "))
-                return "must be a slash and 1 to 31 characters without spaces";
-        for (size_t i = 1; i < n; i++)
-                if (isupper((unsigned char) text[i]))
-                        return "must be in lower case";
-        return NULL;
+        return n >= 1 && n <= 31 && !text[1 + n] ? NULL : "must be a slash and 1 to 31 of a-z, 0-9, _ and -";
 }
 
 static bool is_slack_id(const char *text, const char *first)

@@ -161,7 +161,7 @@ static void test_mistakes(void **state)
                  "gateway.yaml:2:14: slack.bot_token: must be the bot token (xoxb-…), and this is an app-level token: "
                  "were the two swapped?"},
                 {"slack:\n  command: /Open Code\n",
-                 "gateway.yaml:2:12: slack.command: must be a slash and 1 to 31 characters without spaces"},
+                 "gateway.yaml:2:12: slack.command: must be a slash and 1 to 31 of a-z, 0-9, _ and -"},
                 {"gateway:\n  listen: 8000\n",
                  "gateway.yaml:2:11: gateway.listen: must be an address and a port, such as 127.0.0.1:8000 or "
                  "[::1]:8000"},
