@@ -41,7 +41,7 @@ typedef struct Plugin {
         unsigned status, end_code;
 } Plugin;
 
-UNUSED static void on_guard(void *userdata)
+static void on_guard(void *userdata)
 {
         ((World *) userdata)->timed_out = true;
 }
@@ -160,7 +160,7 @@ static void plugin_on_end(void *userdata, unsigned code, const char *reason)
         p->peer = NULL;
 }
 
-UNUSED static const WsPeerEvents plugin_events = {.on_text = plugin_on_text, .on_end = plugin_on_end};
+static const WsPeerEvents plugin_events = {.on_text = plugin_on_text, .on_end = plugin_on_end};
 
 static void plugin_on_dialled(void *userdata, const WsDialResult *result)
 {
@@ -187,7 +187,7 @@ static void plugin_dial(World *w, Plugin *p, const char *token)
         run_until(w, p->dialled);
 }
 
-UNUSED static json_t *hello(const char *bridge_id, int64_t next_seq, const char *directory)
+static json_t *hello(const char *bridge_id, int64_t next_seq, const char *directory)
 {
         return json_pack("{s:s, s:i, s:s, s:s, s:n, s:i, s:[s], s:I, s:i}", "type", "hello", "protocol", 1,
                          "bridge_id", bridge_id, "plugin_version", "0.1.0", "opencode_version", "pid", 42,
@@ -195,7 +195,7 @@ UNUSED static json_t *hello(const char *bridge_id, int64_t next_seq, const char 
 }
 
 /* The last frame of that type that the plugin heard; NULL when there is none. */
-UNUSED static const json_t *heard(const Plugin *p, const char *type)
+static const json_t *heard(const Plugin *p, const char *type)
 {
         for (size_t i = json_array_size(p->heard); i > 0; i--) {
                 const json_t *frame = json_array_get(p->heard, i - 1);
@@ -216,8 +216,8 @@ UNUSED static unsigned count_heard(const Plugin *p, const char *type)
 }
 
 /* Dials, greets and waits for the welcome. */
-static void plugin_connect(World *w, Plugin *p, const char *bridge_id, int64_t next_seq,
-                           const char *directory)
+UNUSED static void plugin_connect(World *w, Plugin *p, const char *bridge_id, int64_t next_seq,
+                                  const char *directory)
 {
         plugin_dial(w, p, TEST_TOKEN);
         assert_non_null(p->peer);
@@ -225,7 +225,7 @@ static void plugin_connect(World *w, Plugin *p, const char *bridge_id, int64_t n
         run_until(w, heard(p, "welcome"));
 }
 
-static void plugin_deinit(Plugin *p)
+UNUSED static void plugin_deinit(Plugin *p)
 {
         ws_peer_abort(p->peer);
         json_decref(p->heard);
