@@ -1,0 +1,354 @@
+#include "api.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include <openssl/evp.h>
+
+#include "args.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "faults.h"
+#include "tcp.h"
+
+#define SCOPES                                                                                               \
+        "app_mentions:read,assistant:write,channels:history,channels:join,channels:read,chat:write,"         \
+        "chat:write.customize,chat:write.public,commands,files:read,files:write,groups:history,groups:read," \
+        "im:history,im:read,im:write,mpim:history,mpim:read,reactions:read,reactions:write,team:read,users:read"
+
+json_t *api_ok(void)
+{
+        return json_pack("{s:b}", "ok", 1);
+}
+
+json_t *api_error(const char *error)
+{
+        return json_pack("{s:b,s:s}", "ok", 0, "error", error);
+}
+
+json_t *api_invalid_arguments(const char *format, ...)
+{
+        json_t *answer = api_error("invalid_arguments");
+        char text[256];
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        json_object_set_new(answer, "response_metadata", json_pack("{s:[o]}", "messages", json_sprintf("[ERROR] %s", text)));
+        return answer;
+}
+
+void api_add_warning(json_t *answer, const char *warning)
+{
+        const char *before = json_str(answer, "warning");
+        _cleanup_free_ char *both = before ? mem_printf("%s,%s", before, warning) : mem_strdup(warning);
+        json_t *meta = json_object_get(answer, "response_metadata"), *list;
+
+        json_put_str(answer, "warning", both);
+        if (!meta) {
+                meta = json_object();
+                json_object_set_new(answer, "response_metadata", meta);
+        }
+        list = json_object_get(meta, "warnings");
+        if (!list) {
+                list = json_array();
+                json_object_set_new(meta, "warnings", list);
+        }
+        json_array_append_new(list, json_string(warning));
+}
+
+char *api_base_url(const HttpRequest *req)
+{
+        const char *host = http_request_header(req, "Host");
+        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
+
+        if (str_empty(host) || strlen(host) > 255 || host[strspn(host, allowed)])
+                host = "127.0.0.1";
+        return mem_printf("http://%s", host);
+}
+
+/* --- pages --- */
+
+static bool decode_cursor(const char *cursor, size_t n, size_t *ret_from)
+{
+        unsigned char text[64];
+        size_t n_cursor = strlen(cursor);
+        unsigned long long from;
+        char end;
+        int n_text;
+
+        if (n_cursor == 0 || n_cursor % 4 || n_cursor > 64)
+                return false;
+        n_text = EVP_DecodeBlock(text, (const unsigned char *) cursor, (int) n_cursor);
+        if (n_text <= 0 || n_text >= (int) sizeof(text))
+                return false;
+        text[n_text] = 0;
+        if (sscanf((char *) text, "next:%llu%c", &from, &end) != 1 || from > n)
+                return false;
+        *ret_from = (size_t) from;
+        return true;
+}
+
+bool api_page(ApiCall *c, size_t n, size_t limit_default, size_t limit_max, ApiPage *ret, const char **ret_error)
+{
+        const char *cursor = arg_str(c->args, "cursor");
+        int64_t limit = arg_int(c->args, "limit", (int64_t) limit_default);
+
+        *ret = (ApiPage) {0};
+        if (!str_empty(cursor) && !decode_cursor(cursor, n, &ret->from)) {
+                *ret_error = "invalid_cursor";
+                return false;
+        }
+        if (limit == 0)
+                limit = (int64_t) limit_default;
+        if (limit < 0 || limit > (int64_t) limit_max) {
+                *ret_error = "invalid_limit";
+                return false;
+        }
+        ret->to = MIN2(n, ret->from + (size_t) limit);
+        ret->more = ret->to < n;
+        return true;
+}
+
+void api_put_next_cursor(json_t *answer, const ApiPage *page)
+{
+        _cleanup_free_ char *text = mem_printf("next:%zu", page->to);
+        _cleanup_free_ char *cursor = page->more ? base64_encode(text, strlen(text)) : mem_strdup("");
+        json_t *meta = json_object_get(answer, "response_metadata");
+
+        if (!meta) {
+                meta = json_object();
+                json_object_set_new(answer, "response_metadata", meta);
+        }
+        json_put_str(meta, "next_cursor", cursor);
+}
+
+Channel *api_find_channel(ApiCall *c, const char *name, bool open)
+{
+        const char *text = arg_str(c->args, name);
+        Channel *ch = state_find_channel(c->l->state, text);
+        bool was_open;
+
+        if (!ch && open && text && (*text == 'U' || *text == 'W') && state_find_user(c->l->state, text))
+                ch = state_open_direct(c->l->state, (const char *[]) {text, BOT_USER}, 2, true, &was_open);
+        /* What the app is not in and cannot join does not exist for it. */
+        if (ch && ch->kind != CHANNEL_PUBLIC && !channel_has_member(ch, BOT_USER))
+                return NULL;
+        return ch;
+}
+
+/* --- one call --- */
+
+static const ApiMethod *find_method(const char *name)
+{
+        const ApiMethods tables[] = {api_chat_methods(), api_conversations_methods(), api_misc_methods(),
+                                     api_views_methods(), api_files_methods()};
+
+        for (size_t t = 0; t < ELEMENTSOF(tables); t++)
+                for (size_t i = 0; i < tables[t].n; i++)
+                        if (str_equal(tables[t].rows[i].name, name))
+                                return &tables[t].rows[i];
+        return NULL;
+}
+
+/* NULL, or why the token does not do. */
+static const char *check_token(const Options *o, ApiToken kind, const char *token)
+{
+        bool is_bot = token && str_starts_with(token, "xoxb-"), is_app = token && str_starts_with(token, "xapp-");
+        const char *wanted = is_bot ? o->bot_token : o->app_token;
+
+        if (kind == API_TOKEN_NONE)
+                return NULL;
+        if (str_empty(token))
+                return "not_authed";
+        if (!is_bot && !is_app)
+                return str_starts_with(token, "xox") ? "not_allowed_token_type" : "invalid_auth";
+        if (wanted && !str_equal(wanted, token))
+                return "invalid_auth";
+        if (is_bot != (kind == API_TOKEN_BOT))
+                return "not_allowed_token_type";
+        return NULL;
+}
+
+static bool scope_granted(const char *granted, const char *scope)
+{
+        size_t n = strlen(scope);
+
+        for (const char *p = granted; p; p = strchr(p, ','), p = p ? p + 1 : NULL)
+                if (strncmp(p, scope, n) == 0 && (p[n] == ',' || !p[n]))
+                        return true;
+        return false;
+}
+
+static json_t *check_required(const ApiMethod *m, const json_t *args)
+{
+        const char *p = m->required;
+
+        while (p && *p) {
+                size_t n = strcspn(p, ",");
+                _cleanup_free_ char *name = mem_strndup(p, n);
+                const json_t *v = json_object_get(args, name);
+
+                if (!v || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0))
+                        return api_invalid_arguments("missing required field: %s", name);
+                p += n + (p[n] == ',');
+        }
+        return NULL;
+}
+
+static const char *bearer_token(const HttpRequest *req)
+{
+        const char *header = http_request_header(req, "Authorization");
+
+        return header && strncasecmp(header, "Bearer ", 7) == 0 ? header + 7 : NULL;
+}
+
+/* `args` loses its token, so that none gets into the record. */
+static json_t *run(Local *l, HttpRequest *req, const char *method, const ApiMethod *m, json_t *args,
+                   const char *base_url)
+{
+        const char *token = bearer_token(req), *error;
+        _cleanup_free_ char *in_args = mem_strdup(arg_str(args, "token"));
+        bool is_get = str_equal(http_request_method(req), "GET");
+        ApiCall call = {.l = l, .method = method, .args = args, .base_url = base_url};
+        json_t *answer;
+
+        json_object_del(args, "token");
+        if (!m)
+                return json_pack("{s:b,s:s,s:s}", "ok", 0, "error", "unknown_method", "req_method", method);
+        if (m->token == API_TOKEN_APP && is_get)
+                return api_error("insecure_request");
+        /* An app-level token must be in the header (reference §1.1). */
+        if (!token && m->token != API_TOKEN_APP)
+                token = in_args;
+        error = check_token(l->options, m->token, token);
+        if (error)
+                return api_error(error);
+        if (m->scope && l->switches.scopes && !scope_granted(l->switches.scopes, m->scope)) {
+                answer = api_error("missing_scope");
+                json_put_str(answer, "needed", m->scope);
+                json_put_str(answer, "provided", l->switches.scopes);
+                return answer;
+        }
+        answer = check_required(m, args);
+        return answer ? answer : m->fn(&call);
+}
+
+static void record_call(Local *l, const char *method, const json_t *args, const char *response, unsigned status,
+                        const Fault *fault)
+{
+        Buf line = {0};
+        _cleanup_free_ char *args_text = json_dump(args);
+        json_t *data;
+
+        buf_printf(&line, "\"args\":%s,\"response\":%s,\"status\":%u,\"fault\":%s", args_text,
+                   response ? response : "null", status, fault ? "true" : "false");
+        record_ring_add(&l->calls, clock_realtime_ms(), method, buf_take(&line));
+        if (feed_is_watched(l->feed)) {
+                data = json_pack("{s:I,s:s,s:i}", "n", (json_int_t) l->calls.n_ever, "method", method, "status",
+                                 (int) status);
+                feed_emit(l->feed, "call", data);
+        }
+}
+
+static void respond(Local *l, HttpRequest *req, unsigned status, const char *scope, int64_t retry_after_s,
+                    const char *text)
+{
+        char id[33], retry[24];
+        HttpHeader headers[] = {{"Content-Type", "application/json; charset=utf-8"},
+                                {"X-OAuth-Scopes", l->switches.scopes ? l->switches.scopes : SCOPES},
+                                {"X-Accepted-OAuth-Scopes", scope ? scope : ""},
+                                {"X-Slack-Req-Id", id},
+                                {"Retry-After", retry}};
+
+        snprintf(id, sizeof(id), "%016" PRIx64 "%016" PRIx64, random_u64(), random_u64());
+        snprintf(retry, sizeof(retry), "%" PRId64, retry_after_s);
+        http_respond(req, status, headers, ELEMENTSOF(headers) - (retry_after_s < 0), text, strlen(text));
+}
+
+/* The answer that a fault gives instead of the method's; NULL when the method runs. */
+static json_t *fault_answer(const Fault *f)
+{
+        switch (f->action) {
+        case FAULT_HTTP_500_BEFORE:
+        case FAULT_HTTP_STATUS: return api_error("internal_error");
+        case FAULT_OK_FALSE: return api_error(f->error);
+        case FAULT_RATE_LIMIT: return api_error("ratelimited");
+        case FAULT_DROP_BEFORE: return json_null();
+        default: return NULL;
+        }
+}
+
+static void answer_call(Local *l, HttpRequest *req, const char *method, const Fault *fault)
+{
+        const ApiMethod *m = find_method(method);
+        _cleanup_free_ char *base_url = api_base_url(req), *text = NULL;
+        _cleanup_json_ json_t *args = NULL, *answer = fault ? fault_answer(fault) : NULL;
+        unsigned status = fault && fault->action != FAULT_NONE ? fault->status : 200;
+        size_t n_body;
+        const char *body = http_request_body(req, &n_body);
+        const char *error = args_parse(http_request_header(req, "Content-Type"), body, n_body, http_request_query(req),
+                                       &args);
+
+        if (error)
+                args = json_object();
+        if (!answer)
+                answer = error ? api_error(error) : run(l, req, method, m, args, base_url);
+        json_object_del(args, "token");
+        text = json_dump(answer);
+        record_call(l, method, args, text, status, fault);
+        if (fault && (fault->action == FAULT_DROP_BEFORE || fault->action == FAULT_DROP_RESPONSE_AFTER))
+                tcp_hang_up(http_request_peer(req));
+        else if (fault && fault->action == FAULT_HTTP_500_AFTER)
+                respond(l, req, status, NULL, -1, "{\"ok\":false,\"error\":\"internal_error\"}");
+        else
+                respond(l, req, status, m ? m->scope : NULL,
+                        fault && fault->action == FAULT_RATE_LIMIT ? fault->retry_after_s : -1, text);
+}
+
+typedef struct Delayed {
+        Local *l;
+        LateAnswer *late;
+        Fault fault;
+        char method[128];
+        LoopTimer *timer;
+} Delayed;
+
+static void on_delay_over(void *userdata)
+{
+        Delayed *d = userdata;
+        HttpRequest *req = late_answer_take(d->late);
+
+        loop_timer_free(d->timer);
+        if (req)
+                answer_call(d->l, req, d->method, &d->fault);
+        free(d);
+}
+
+void api_handle(Local *l, HttpRequest *req)
+{
+        const char *path = http_request_path(req);
+        char method[128];
+        Fault fault;
+        Delayed *d;
+
+        snprintf(method, sizeof(method), "%s", path + strlen("/api/"));
+        if (!faults_take(l->faults, method, &fault)) {
+                answer_call(l, req, method, NULL);
+                return;
+        }
+        if (fault.delay_ms == 0) {
+                answer_call(l, req, method, &fault);
+                return;
+        }
+        d = mem_new(Delayed);
+        d->l = l;
+        d->fault = fault;
+        memcpy(d->method, method, sizeof(method));
+        d->late = late_answer_new(req);
+        d->timer = loop_timer_new(l->loop, on_delay_over, d);
+        loop_timer_set(d->timer, fault.delay_ms);
+}

@@ -1,0 +1,29 @@
+/* Block Kit: the limits of reference §4.2 with the error texts that Slack gives, and the small completions
+ * that Slack makes to what it stores (block_id, action_id, emoji, verbatim). Pure. */
+#pragma once
+
+#include "base/json.h"
+
+typedef enum BlocksSurface { BLOCKS_MESSAGE, BLOCKS_MODAL, BLOCKS_HOME } BlocksSurface;
+
+/* A new array of texts such as "no more than 25 items allowed [json-pointer:/blocks/1/elements]", empty when
+ * all is well. `pointer` is the place of the array ("/blocks"). At most 20 are collected. */
+json_t *blocks_check(const json_t *blocks, BlocksSurface surface, const char *pointer);
+/* The same for a view payload (title, submit, private_metadata, blocks …), pointers from "/view". */
+json_t *blocks_check_view(const json_t *view);
+
+/* Characters of all texts inside; Slack refuses a message above BLOCKS_TEXT_MAX with msg_blocks_too_long. */
+size_t blocks_count_text(const json_t *blocks);
+#define BLOCKS_TEXT_MAX 13200
+
+/* A completed deep copy, as Slack stores it. */
+json_t *blocks_normalize(const json_t *blocks);
+
+/* The element with this action_id (and block_id unless NULL), with the block around it; NULL when absent. */
+const json_t *blocks_find_element(const json_t *blocks, const char *action_id, const char *block_id,
+                                  const json_t **ret_block);
+/* Calls `fn` for every interactive element, with the block it stands in. */
+void blocks_each_element(const json_t *blocks, void (*fn)(void *userdata, const json_t *block, const json_t *element),
+                         void *userdata);
+/* Unicode characters of a UTF-8 text. */
+size_t blocks_count_chars(const char *text);

@@ -1,0 +1,519 @@
+#include "interact.h"
+
+#include "base/clock.h"
+#include "blocks.h"
+#include "delivery.h"
+#include "elements.h"
+#include "messages.h"
+
+typedef struct Job {
+        Local *l;
+        char *user, *channel, *view_id, *command;
+        char *thread_ts;
+        InteractDone done;
+        void *userdata;
+} Job;
+
+static void job_free(Job *j)
+{
+        free(j->user);
+        free(j->channel);
+        free(j->view_id);
+        free(j->command);
+        free(j->thread_ts);
+        free(j);
+}
+
+static Job *job_new(Local *l, const char *user, InteractDone done, void *userdata)
+{
+        Job *j = mem_new(Job);
+
+        j->l = l;
+        j->user = mem_strdup(user);
+        j->done = done;
+        j->userdata = userdata;
+        return j;
+}
+
+/* --- parts of payloads --- */
+
+static json_t *user_object(const User *u)
+{
+        return json_pack("{s:s,s:s,s:s,s:s}", "id", u->id, "username", u->name, "name", u->name, "team_id", TEAM_ID);
+}
+
+static const char *shown_name(const Channel *c)
+{
+        return c->kind == CHANNEL_IM ? "directmessage" : c->kind == CHANNEL_PRIVATE ? "privategroup" : c->name;
+}
+
+static json_t *interaction(Local *l, const char *type, const User *user, const char *view_id)
+{
+        json_t *out = json_object();
+
+        json_put_str(out, "type", type);
+        json_object_set_new(out, "user", user_object(user));
+        json_put_str(out, "api_app_id", APP_ID);
+        json_put_str(out, "token", "local-verification-token");
+        json_object_set_new(out, "team", json_pack("{s:s,s:s}", "id", TEAM_ID, "domain", "localslack"));
+        json_object_set_new(out, "enterprise", json_null());
+        json_object_set_new(out, "is_enterprise_install", json_false());
+        json_put_str(out, "trigger_id", tickets_make_trigger(l->tickets, user->id, view_id, l->state->clock_ms()));
+        return out;
+}
+
+static void put_response_url(Local *l, json_t *out, const char *base_url, const char *kind, const char *channel,
+                             const char *user, const char *ts, const char *thread_ts)
+{
+        const ResponseUrl *u = tickets_make_url(l->tickets, channel, user, ts, thread_ts, l->state->clock_ms());
+        _cleanup_free_ char *url = mem_printf("%s/%s/%s/%s", base_url, kind, TEAM_ID, u->key);
+
+        json_put_str(out, "response_url", url);
+}
+
+static json_t *report_on(const DeliveryResult *r)
+{
+        json_t *out = json_object();
+
+        json_put_str(out, "envelope_id", r->envelope_id);
+        json_object_set_new(out, "acked", json_boolean(!r->failure));
+        if (r->failure)
+                json_put_str(out, "error", r->failure);
+        else
+                json_object_set_new(out, "ack_ms", json_real((double) r->ack_us / 1000.0));
+        if (r->payload && json_is_object(r->payload) && json_object_size(r->payload) > 0)
+                json_object_set_new(out, "response", json_deep_copy(r->payload));
+        return out;
+}
+
+/* What Slack tells a person whose command or click nobody answered. */
+static void tell_failure(const Job *j, const char *what)
+{
+        feed_emit(j->l->feed, "failure", json_pack("{s:s,s:s,s:s}", "user", j->user, "channel", j->channel ? j->channel : "",
+                                                   "text", what));
+}
+
+/* --- slash commands --- */
+
+static void on_command_done(void *userdata, const DeliveryResult *r)
+{
+        Job *j = userdata;
+        json_t *report = report_on(r);
+        Channel *ch = state_find_channel(j->l->state, j->channel);
+        const json_t *payload = json_is_object(r->payload) ? r->payload : NULL;
+
+        if (r->failure) {
+                _cleanup_free_ char *text = mem_printf("%s failed with the error \"operation_timeout\"", j->command);
+
+                tell_failure(j, text);
+        } else if (ch && payload && (json_str(payload, "text") || json_object_get(payload, "blocks"))) {
+                json_t *fields = json_deep_copy(payload);
+
+                if (str_equal(json_str(payload, "response_type"), "in_channel"))
+                        json_put_str(report, "ts", messages_post_app(j->l, ch, fields, NULL, false)->ts);
+                else
+                        json_put_str(report, "ephemeral_ts",
+                                     messages_post_ephemeral(j->l, ch, j->user, fields, NULL)->ts);
+        }
+        j->done(j->userdata, report);
+        job_free(j);
+}
+
+char *interact_command(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata)
+{
+        const User *user = state_find_user(l->state, json_str(in, "user"));
+        const Channel *ch = state_find_channel(l->state, json_str(in, "channel"));
+        const char *command = json_str(in, "command");
+        _cleanup_free_ char *text = NULL;
+        bool known = false;
+        json_t *payload;
+        Job *j;
+
+        if (!user || !ch)
+                return mem_printf("no such %s", user ? "channel" : "user");
+        for (size_t i = 0; i < l->options->n_slash_commands; i++)
+                known |= str_equal(l->options->slash_commands[i], command);
+        if (!known)
+                return mem_printf("%s is not a command of this app", command ? command : "(none)");
+        payload = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "token", "local-verification-token", "team_id",
+                            TEAM_ID, "team_domain", "localslack", "channel_id", ch->id, "channel_name", shown_name(ch),
+                            "user_id", user->id, "user_name", user->name, "command", command, "text",
+                            json_str_or(in, "text", ""), "api_app_id", APP_ID, "is_enterprise_install", "false");
+        put_response_url(l, payload, base_url, "commands", ch->id, user->id, NULL, NULL);
+        json_put_str(payload, "trigger_id", tickets_make_trigger(l->tickets, user->id, NULL, l->state->clock_ms()));
+        text = json_dump(payload);
+        json_decref(payload);
+        j = job_new(l, user->id, done, userdata);
+        j->channel = mem_strdup(ch->id);
+        j->command = mem_strdup(command);
+        if (!delivery_send(l->delivery, "slash_commands", true, text, on_command_done, j)) {
+                job_free(j);
+                return mem_strdup("too many envelopes are waiting for their acknowledgement");
+        }
+        return NULL;
+}
+
+/* --- clicks --- */
+
+static const json_t *find_choice(const json_t *in, const json_t *element)
+{
+        static const char *const names[] = {"value", "selected_option", "selected_options", "selected_user",
+                                            "selected_date", "choice"};
+        const json_t *choice;
+
+        if (str_equal(json_str(element, "type"), "button") || str_equal(json_str(element, "type"), "icon_button"))
+                return json_object_get(element, "value");
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if ((choice = json_object_get(in, names[i])))
+                        return choice;
+        return NULL;
+}
+
+/* The entry of `actions`; NULL and an owned text when the choice does not fit. */
+static json_t *build_action(Local *l, const json_t *in, const json_t *block, const json_t *element, char **ret_error)
+{
+        const char *type = json_str(element, "type"), *error;
+        json_t *action = json_object();
+        char ts[STATE_TS_SIZE];
+
+        state_next_ts(l->state, ts);
+        json_put_str(action, "action_id", json_str(element, "action_id"));
+        json_put_str(action, "block_id", json_str(block, "block_id"));
+        json_put_str(action, "type", type);
+        json_put_str(action, "action_ts", ts);
+        error = element_put_value(element, find_choice(in, element), action);
+        if (error) {
+                json_decref(action);
+                *ret_error = mem_printf("%s: %s", json_str(element, "action_id"), error);
+                return NULL;
+        }
+        if (str_equal(type, "button")) {
+                json_object_set(action, "text", json_object_get(element, "text"));
+                if (json_str(element, "style"))
+                        json_put_str(action, "style", json_str(element, "style"));
+                if (json_is_null(json_object_get(action, "value")))
+                        json_object_del(action, "value");
+        } else if (json_object_get(element, "placeholder"))
+                json_object_set(action, "placeholder", json_object_get(element, "placeholder"));
+        return action;
+}
+
+/* state.values with the choice that was just made in it. */
+static json_t *values_after(const json_t *blocks, const json_t *in, const json_t *action, char **ret_error)
+{
+        json_t *chosen = json_deep_copy(json_object_get(in, "state")), *group, *values = NULL;
+        const char *block_id = json_str(action, "block_id"), *error;
+
+        if (!json_is_object(chosen)) {
+                json_decref(chosen);
+                chosen = json_object();
+        }
+        group = json_object_get(chosen, block_id);
+        if (!json_is_object(group)) {
+                group = json_object();
+                json_object_set_new(chosen, block_id, group);
+        }
+        json_object_set(group, json_str(action, "action_id"), (json_t *) action);
+        error = elements_collect(blocks, chosen, &values);
+        json_decref(chosen);
+        if (error)
+                *ret_error = mem_printf("state: %s", error);
+        return values;
+}
+
+static json_t *state_object(json_t *values /* stolen */)
+{
+        return json_pack("{s:o}", "values", values);
+}
+
+static void put_message_parts(Local *l, json_t *payload, const char *base_url, const Channel *ch, const char *user,
+                              const char *ts, const json_t *message, bool is_ephemeral)
+{
+        const char *thread_ts = json_str(message, "thread_ts");
+        json_t *container = json_pack("{s:s,s:s,s:s,s:b}", "type", "message", "message_ts", ts, "channel_id", ch->id,
+                                      "is_ephemeral", is_ephemeral);
+
+        if (thread_ts)
+                json_put_str(container, "thread_ts", thread_ts);
+        json_object_set_new(payload, "container", container);
+        json_object_set_new(payload, "channel", json_pack("{s:s,s:s}", "id", ch->id, "name", shown_name(ch)));
+        if (!is_ephemeral)
+                json_object_set(payload, "message", (json_t *) message);
+        put_response_url(l, payload, base_url, "actions", ch->id, user, ts, thread_ts);
+}
+
+/* Where the click happened: a message, an ephemeral message, or a view. */
+typedef struct Place {
+        const Channel *channel;
+        const View *view;
+        json_t *message; /* owned */
+        const char *ts;
+        bool is_ephemeral;
+        const json_t *blocks;
+} Place;
+
+static char *find_place(Local *l, const json_t *in, Place *ret)
+{
+        const char *view_id = json_str(in, "view_id");
+        const Ephemeral *e;
+        const Message *m;
+
+        *ret = (Place) {.ts = json_str(in, "ts")};
+        if (view_id) {
+                ret->view = views_find(l->views, view_id);
+                ret->blocks = ret->view ? json_object_get(ret->view->body, "blocks") : NULL;
+                return ret->view ? NULL : mem_strdup("no such view");
+        }
+        ret->channel = state_find_channel(l->state, json_str(in, "channel"));
+        if (!ret->channel)
+                return mem_strdup("no such channel");
+        m = channel_find_message(ret->channel, ret->ts);
+        e = m ? NULL : state_find_ephemeral(l->state, ret->channel->id, ret->ts);
+        if (!m && !e)
+                return mem_strdup("no such message");
+        ret->is_ephemeral = e;
+        ret->message = m ? message_render(m, true) : json_incref(e->body);
+        ret->blocks = json_object_get(ret->message, "blocks");
+        return NULL;
+}
+
+char *interact_block_actions(Local *l, const char *base_url, const json_t *in, char **ret_error)
+{
+        const User *user = state_find_user(l->state, json_str(in, "user"));
+        const json_t *element, *block;
+        json_t *payload, *action, *values;
+        char *text = NULL;
+        Place place;
+
+        *ret_error = user ? find_place(l, in, &place) : mem_strdup("no such user");
+        if (*ret_error)
+                return NULL;
+        element = blocks_find_element(place.blocks, json_str(in, "action_id"), json_str(in, "block_id"), &block);
+        if (!element)
+                *ret_error = mem_printf("no element with action_id %s", json_str_or(in, "action_id", "(none)"));
+        action = element ? build_action(l, in, block, element, ret_error) : NULL;
+        values = action ? values_after(place.blocks, in, action, ret_error) : NULL;
+        if (values) {
+                payload = interaction(l, "block_actions", user, place.view ? place.view->id : NULL);
+                if (place.view) {
+                        json_object_set_new(payload, "container", json_pack("{s:s,s:s}", "type", "view", "view_id", place.view->id));
+                        json_object_set_new(payload, "view", view_render(place.view, values));
+                        json_put_str(payload, "hash", place.view->hash);
+                } else {
+                        put_message_parts(l, payload, base_url, place.channel, user->id, place.ts, place.message, place.is_ephemeral);
+                        json_object_set_new(payload, "state", state_object(json_incref(values)));
+                }
+                json_object_set_new(payload, "actions", json_pack("[O]", action));
+                text = json_dump(payload);
+                json_decref(payload);
+        }
+        json_decref(values);
+        json_decref(action);
+        json_decref(place.message);
+        return text;
+}
+
+static void on_action_done(void *userdata, const DeliveryResult *r)
+{
+        Job *j = userdata;
+
+        if (r->failure)
+                tell_failure(j, "This app did not answer your click.");
+        j->done(j->userdata, report_on(r));
+        job_free(j);
+}
+
+static char *send_interactive(Job *j, bool accepts_payload, const char *text, DeliveryDone done)
+{
+        if (delivery_send(j->l->delivery, "interactive", accepts_payload, text, done, j))
+                return NULL;
+        job_free(j);
+        return mem_strdup("too many envelopes are waiting for their acknowledgement");
+}
+
+char *interact_action(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata)
+{
+        char *error = NULL;
+        _cleanup_free_ char *text = interact_block_actions(l, base_url, in, &error);
+        const User *user = state_find_user(l->state, json_str(in, "user"));
+        Job *j;
+
+        if (!text)
+                return error;
+        j = job_new(l, user->id, done, userdata);
+        j->channel = mem_strdup(json_str(in, "channel"));
+        return send_interactive(j, l->switches.action_payload, text, on_action_done);
+}
+
+/* --- views --- */
+
+void interact_emit_view(Local *l, const View *view)
+{
+        feed_emit(l->feed, "view", json_pack("{s:s,s:b,s:o}", "user", view->user, "is_home", view->is_home, "view",
+                                             view_render(view, NULL)));
+}
+
+static void emit_view_closed(Local *l, const char *user, const char *view_id)
+{
+        feed_emit(l->feed, "view_closed", json_pack("{s:s,s:s}", "user", user, "view_id", view_id));
+}
+
+static void emit_top(Local *l, const char *user)
+{
+        const View *top = views_find_top(l->views, user);
+
+        if (top)
+                interact_emit_view(l, top);
+}
+
+/* "update" and "push" carry a view; what is wrong with it is the app's mistake, shown in the report. */
+static void apply_view_payload(Job *j, View *view, const char *what, const json_t *body, json_t *report)
+{
+        json_t *errors = blocks_check_view(body);
+        const char *error = json_array_size(errors) > 0 ? "invalid_view" : NULL;
+        View *result = view;
+
+        if (!error)
+                error = str_equal(what, "push") ? views_push(j->l->views, j->l->state, j->user, body, &result)
+                                                : views_update(j->l->views, j->l->state, view, body, NULL);
+        if (error) {
+                json_put_str(report, "view_error", error);
+                json_object_set(report, "view_errors", errors);
+        } else
+                interact_emit_view(j->l, result);
+        json_decref(errors);
+}
+
+static void apply_response(Job *j, View *view, const json_t *payload, json_t *report)
+{
+        const char *what = json_str(payload, "response_action");
+
+        if (!what) {
+                emit_view_closed(j->l, j->user, view->id);
+                views_close(j->l->views, view);
+                emit_top(j->l, j->user);
+                return;
+        }
+        json_put_str(report, "response_action", what);
+        if (str_equal(what, "errors")) {
+                json_t *errors = json_object_get(payload, "errors");
+
+                json_object_set(report, "errors", errors);
+                feed_emit(j->l->feed, "view_errors",
+                          json_pack("{s:s,s:s,s:O}", "user", j->user, "view_id", view->id, "errors", errors));
+        } else if (str_equal(what, "clear")) {
+                emit_view_closed(j->l, j->user, "");
+                views_close_stack(j->l->views, j->user);
+        } else if (str_equal(what, "update") || str_equal(what, "push"))
+                apply_view_payload(j, view, what, json_object_get(payload, "view"), report);
+        else
+                json_put_str(report, "view_error", "unknown response_action");
+}
+
+static void on_submit_done(void *userdata, const DeliveryResult *r)
+{
+        Job *j = userdata;
+        json_t *report = report_on(r);
+        View *view = views_find(j->l->views, j->view_id);
+
+        if (r->failure)
+                tell_failure(j, "We had some trouble connecting. Try again?");
+        else if (view)
+                apply_response(j, view, r->payload, report);
+        j->done(j->userdata, report);
+        job_free(j);
+}
+
+char *interact_view_submit(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata)
+{
+        const User *user = state_find_user(l->state, json_str(in, "user"));
+        const View *view = views_find(l->views, json_str(in, "view_id"));
+        const json_t *blocks = view ? json_object_get(view->body, "blocks") : NULL;
+        _cleanup_json_ json_t *values = NULL, *missing = NULL, *payload = NULL;
+        _cleanup_free_ char *text = NULL;
+        const char *error;
+        Job *j;
+
+        (void) base_url;
+        if (!user || !view)
+                return mem_printf("no such %s", user ? "view" : "user");
+        if (!str_equal(view->user, user->id))
+                return mem_strdup("this view is open for somebody else");
+        error = elements_collect(blocks, json_object_get(in, "values"), &values);
+        if (error)
+                return mem_strdup(error);
+        missing = elements_missing(blocks, values);
+        if (json_object_size(missing) > 0) { /* Slack's own client does not let it go out */
+                json_t *report = json_pack("{s:b,s:s,s:O}", "acked", 0, "error", "required", "errors", missing);
+
+                feed_emit(l->feed, "view_errors",
+                          json_pack("{s:s,s:s,s:O}", "user", user->id, "view_id", view->id, "errors", missing));
+                done(userdata, report);
+                return NULL;
+        }
+        payload = interaction(l, "view_submission", user, view->id);
+        json_object_set_new(payload, "view", view_render(view, values));
+        json_object_set_new(payload, "response_urls", json_array());
+        text = json_dump(payload);
+        j = job_new(l, user->id, done, userdata);
+        j->view_id = mem_strdup(view->id);
+        return send_interactive(j, true, text, on_submit_done);
+}
+
+char *interact_view_close(Local *l, const json_t *in, InteractDone done, void *userdata)
+{
+        const User *user = state_find_user(l->state, json_str(in, "user"));
+        View *view = views_find(l->views, json_str(in, "view_id"));
+        _cleanup_json_ json_t *payload = NULL;
+        _cleanup_free_ char *text = NULL;
+        bool notify;
+
+        if (!user || !view)
+                return mem_printf("no such %s", user ? "view" : "user");
+        notify = json_bool(view->body, "notify_on_close");
+        payload = interaction(l, "view_closed", user, NULL);
+        json_object_del(payload, "trigger_id");
+        json_object_set_new(payload, "view", view_render(view, NULL));
+        json_object_set_new(payload, "is_cleared", json_boolean(json_bool(in, "clear")));
+        text = json_dump(payload);
+        emit_view_closed(l, user->id, json_bool(in, "clear") ? "" : view->id);
+        if (json_bool(in, "clear"))
+                views_close_stack(l->views, user->id);
+        else
+                views_close(l->views, view);
+        emit_top(l, user->id);
+        if (notify)
+                return send_interactive(job_new(l, user->id, done, userdata), false, text, on_action_done);
+        done(userdata, json_pack("{s:b,s:b}", "acked", 1, "notified", 0));
+        return NULL;
+}
+
+/* --- shortcuts --- */
+
+char *interact_shortcut(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata)
+{
+        const User *user = state_find_user(l->state, json_str(in, "user"));
+        const char *callback_id = json_str(in, "callback_id"), *ts = json_str(in, "ts");
+        _cleanup_json_ json_t *payload = NULL;
+        _cleanup_free_ char *text = NULL;
+        char action_ts[STATE_TS_SIZE];
+        char *error = NULL;
+        Place place;
+
+        if (!user || !callback_id)
+                return mem_strdup(user ? "callback_id is missing" : "no such user");
+        error = ts ? find_place(l, in, &place) : NULL;
+        if (error)
+                return error;
+        payload = interaction(l, ts ? "message_action" : "shortcut", user, NULL);
+        if (ts) {
+                put_message_parts(l, payload, base_url, place.channel, user->id, ts, place.message, place.is_ephemeral);
+                json_put_str(payload, "message_ts", ts);
+                json_decref(place.message);
+        }
+        state_next_ts(l->state, action_ts);
+        json_put_str(payload, "action_ts", action_ts);
+        json_put_str(payload, "callback_id", callback_id);
+        text = json_dump(payload);
+        return send_interactive(job_new(l, user->id, done, userdata), false, text, on_action_done);
+}

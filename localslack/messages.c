@@ -1,0 +1,361 @@
+#include "messages.h"
+
+#include <stdio.h>
+
+#include "base/digest.h"
+#include "blocks.h"
+#include "delivery.h"
+
+#define FALLBACK_TEXT "This content can't be displayed."
+
+/* --- texts --- */
+
+char *messages_escape(const char *text)
+{
+        Buf out = {0};
+
+        for (const char *p = text; *p; p++)
+                if (*p == '&' && !str_starts_with(p, "&amp;") && !str_starts_with(p, "&lt;") && !str_starts_with(p, "&gt;"))
+                        buf_append_str(&out, "&amp;");
+                else
+                        buf_append_char(&out, *p);
+        return out.data ? buf_take(&out) : mem_strdup("");
+}
+
+static char *unescape(const char *text, size_t n_bytes)
+{
+        static const char *const entities[][2] = {{"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}};
+        Buf out = {0};
+
+        for (size_t i = 0; i < n_bytes;) {
+                size_t step = 1;
+
+                for (size_t e = 0; e < ELEMENTSOF(entities) && text[i] == '&'; e++) {
+                        size_t n = strlen(entities[e][0]);
+
+                        if (n_bytes - i >= n && memcmp(text + i, entities[e][0], n) == 0) {
+                                buf_append_str(&out, entities[e][1]);
+                                step = n + 1;
+                                break;
+                        }
+                }
+                if (step == 1)
+                        buf_append_char(&out, text[i]);
+                i += step == 1 ? 1 : step - 1;
+        }
+        return out.data ? buf_take(&out) : mem_strdup("");
+}
+
+static void add_text(json_t *elements, const char *text, size_t n_bytes)
+{
+        _cleanup_free_ char *plain = n_bytes ? unescape(text, n_bytes) : NULL;
+
+        if (plain)
+                json_array_append_new(elements, json_pack("{s:s,s:s}", "type", "text", "text", plain));
+}
+
+/* The inside of <…>: @U…, #C…|name, !here, or a link with an optional label. */
+static json_t *special_element(const char *inside, size_t n_bytes)
+{
+        _cleanup_free_ char *text = mem_strndup(inside, n_bytes);
+        char *label = strchr(text, '|');
+        json_t *out;
+
+        if (label)
+                *label++ = 0;
+        if (*text == '@')
+                return json_pack("{s:s,s:s}", "type", "user", "user_id", text + 1);
+        if (*text == '#')
+                return json_pack("{s:s,s:s}", "type", "channel", "channel_id", text + 1);
+        if (*text == '!')
+                return json_pack("{s:s,s:s}", "type", "broadcast", "range", text + 1);
+        if (!strstr(text, "://") && !str_starts_with(text, "mailto:"))
+                return NULL;
+        out = json_pack("{s:s,s:s}", "type", "link", "url", text);
+        if (label)
+                json_put_str(out, "text", label);
+        return out;
+}
+
+json_t *messages_rich_text(const char *text)
+{
+        json_t *elements = json_array(), *section, *block;
+        const char *from = text;
+
+        for (const char *p = text; *p;) {
+                const char *end = *p == '<' ? strchr(p, '>') : NULL;
+                json_t *element = end && end > p + 1 ? special_element(p + 1, (size_t) (end - p - 1)) : NULL;
+
+                if (!element) {
+                        p++;
+                        continue;
+                }
+                add_text(elements, from, (size_t) (p - from));
+                json_array_append_new(elements, element);
+                from = p = end + 1;
+        }
+        add_text(elements, from, strlen(from));
+        section = json_pack("{s:s,s:o}", "type", "rich_text_section", "elements", elements);
+        block = json_pack("[{s:s,s:[o]}]", "type", "rich_text", "elements", section);
+        section = blocks_normalize(block);
+        json_decref(block);
+        return section;
+}
+
+/* --- feed and events --- */
+
+static void emit(Local *l, const char *event, const Channel *c, const Message *m)
+{
+        json_t *data;
+
+        if (!feed_is_watched(l->feed))
+                return;
+        data = json_object();
+        json_put_str(data, "channel", c->id);
+        json_object_set_new(data, "message", message_render(m, true));
+        feed_emit(l->feed, event, data);
+        if (m->parent) { /* its reply_count changed with it */
+                data = json_object();
+                json_put_str(data, "channel", c->id);
+                json_object_set_new(data, "message", message_render(m->parent, true));
+                feed_emit(l->feed, "update", data);
+        }
+}
+
+static bool app_hears(const Local *l, const Channel *c)
+{
+        return l->switches.message_events && channel_has_member(c, BOT_USER);
+}
+
+static json_t *message_event(const Channel *c, const Message *m)
+{
+        json_t *event = message_render(m, false);
+
+        json_put_str(event, "channel", c->id);
+        json_put_str(event, "event_ts", m->ts);
+        json_put_str(event, "channel_type", channel_type_name(c));
+        return event;
+}
+
+/* A mention raises app_mention beside message: same ts, another event_id; never in direct messages. */
+static void raise_mention(Local *l, const Channel *c, const Message *m)
+{
+        static const char *const left_out[] = {"channel_type", "subtype", "parent_user_id"};
+        const char *text = json_str_or(m->body, "text", "");
+        json_t *event;
+
+        if (channel_is_direct(c) || !channel_has_member(c, BOT_USER) ||
+            (!strstr(text, "<@" BOT_USER ">") && !strstr(text, "<@" BOT_USER "|")))
+                return;
+        event = message_event(c, m);
+        json_put_str(event, "type", "app_mention");
+        for (size_t i = 0; i < ELEMENTSOF(left_out); i++)
+                json_object_del(event, left_out[i]);
+        delivery_raise(l->delivery, event);
+}
+
+static void raise_change(Local *l, const Channel *c, const char *subtype, const char *ts, json_t *message,
+                         json_t *previous)
+{
+        char event_ts[STATE_TS_SIZE];
+        json_t *event = json_object();
+
+        state_next_ts(l->state, event_ts);
+        json_put_str(event, "type", "message");
+        json_put_str(event, "subtype", subtype);
+        json_object_set_new(event, "hidden", json_true());
+        if (message)
+                json_object_set_new(event, "message", message);
+        else
+                json_put_str(event, "deleted_ts", ts);
+        json_object_set_new(event, "previous_message", previous);
+        json_put_str(event, "channel", c->id);
+        json_put_str(event, "ts", event_ts);
+        json_put_str(event, "event_ts", event_ts);
+        json_put_str(event, "channel_type", channel_type_name(c));
+        delivery_raise(l->delivery, event);
+}
+
+/* --- posting --- */
+
+Message *messages_post_user(Local *l, Channel *c, const User *user, const char *text, Message *parent,
+                            const json_t *extra)
+{
+        json_t *body = json_object();
+        char uuid[UUID_SIZE];
+        Message *m;
+
+        uuid4(uuid);
+        json_put_str(body, "type", "message");
+        json_put_str(body, "user", user->id);
+        json_put_str(body, "client_msg_id", uuid);
+        json_put_str(body, "text", text);
+        json_put_str(body, "team", TEAM_ID);
+        json_object_set_new(body, "blocks", messages_rich_text(text));
+        if (extra)
+                json_object_update(body, (json_t *) extra);
+        m = state_add_message(l->state, c, body, parent);
+        emit(l, "message", c, m);
+        if (app_hears(l, c) && (l->switches.twins || !strstr(text, "<@" BOT_USER ">") || channel_is_direct(c)))
+                delivery_raise(l->delivery, message_event(c, m));
+        raise_mention(l, c, m);
+        return m;
+}
+
+static json_t *bot_profile(const Local *l)
+{
+        return json_pack("{s:s,s:s,s:s,s:s,s:b,s:I,s:{}}", "id", BOT_ID, "app_id", APP_ID, "name", l->state->app_name,
+                         "team_id", TEAM_ID, "deleted", 0, "updated", (json_int_t) 1700000000, "icons");
+}
+
+static void put_blocks(json_t *body, const json_t *blocks)
+{
+        if (json_array_size(blocks) > 0)
+                json_object_set_new(body, "blocks", blocks_normalize(blocks));
+        else
+                json_object_del(body, "blocks");
+}
+
+static json_t *app_body(Local *l, json_t *fields)
+{
+        static const char *const copied[] = {"attachments", "metadata", "files", "username",
+                                             "icons",       "subtype",  "upload"};
+        _cleanup_free_ char *text = messages_escape(json_str_or(fields, "text", ""));
+        json_t *body = json_object();
+
+        json_put_str(body, "type", "message");
+        json_put_str(body, "user", BOT_USER);
+        json_put_str(body, "bot_id", BOT_ID);
+        json_put_str(body, "app_id", APP_ID);
+        json_put_str(body, "team", TEAM_ID);
+        json_object_set_new(body, "bot_profile", bot_profile(l));
+        put_blocks(body, json_object_get(fields, "blocks"));
+        json_put_str(body, "text", *text || !json_object_get(body, "blocks") ? text : FALLBACK_TEXT);
+        for (size_t i = 0; i < ELEMENTSOF(copied); i++)
+                if (json_object_get(fields, copied[i]))
+                        json_object_set(body, copied[i], json_object_get(fields, copied[i]));
+        json_decref(fields);
+        return body;
+}
+
+Message *messages_post_app(Local *l, Channel *c, json_t *fields, Message *parent, bool broadcast)
+{
+        json_t *body = app_body(l, fields);
+        _cleanup_free_ char *key = NULL;
+        Message *m;
+
+        if (broadcast && parent)
+                json_put_str(body, "subtype", "thread_broadcast");
+        m = state_add_message(l->state, c, body, parent);
+        /* A message ends what the agent was said to be doing (reference §5.3). */
+        key = mem_printf("%s:%s", c->id, parent ? parent->ts : m->ts);
+        if (json_object_del(l->state->statuses, key) == 0)
+                feed_emit(l->feed, "status", json_pack("{s:s,s:s,s:s}", "channel", c->id, "thread_ts",
+                                                       parent ? parent->ts : m->ts, "status", ""));
+        emit(l, "message", c, m);
+        if (app_hears(l, c) && l->switches.own_messages)
+                delivery_raise(l->delivery, message_event(c, m));
+        return m;
+}
+
+void messages_change(Local *l, Channel *c, Message *m, const json_t *changes, const char *editor)
+{
+        static const char *const replaced[] = {"attachments", "metadata", "files"};
+        _cleanup_json_ json_t *previous = json_deep_copy(m->body);
+        _cleanup_free_ char *text = messages_escape(json_str_or(changes, "text", ""));
+        const json_t *blocks = json_object_get(changes, "blocks");
+        char ts[STATE_TS_SIZE];
+
+        if (blocks)
+                put_blocks(m->body, blocks);
+        json_put_str(m->body, "text", *text || !json_object_get(m->body, "blocks") ? text : FALLBACK_TEXT);
+        for (size_t i = 0; i < ELEMENTSOF(replaced); i++) {
+                json_t *v = json_object_get(changes, replaced[i]);
+
+                if (json_is_null(v))
+                        json_object_del(m->body, replaced[i]);
+                else if (v)
+                        json_object_set(m->body, replaced[i], v);
+        }
+        state_next_ts(l->state, ts);
+        json_object_set_new(m->body, "edited", json_pack("{s:s,s:s}", "user", editor, "ts", ts));
+        emit(l, "update", c, m);
+        if (app_hears(l, c) && (l->switches.own_messages || !json_str(m->body, "bot_id")))
+                raise_change(l, c, "message_changed", m->ts, message_render(m, false), take(previous));
+}
+
+void messages_delete(Local *l, Channel *c, Message *m)
+{
+        _cleanup_json_ json_t *previous = json_deep_copy(m->body);
+        Message *parent = m->parent;
+        char ts[STATE_TS_SIZE];
+
+        memcpy(ts, m->ts, sizeof(ts));
+        if (m->n_replies > 0) {
+                state_remove_message(l->state, c, m);
+                emit(l, "update", c, m);
+        } else {
+                state_remove_message(l->state, c, m);
+                feed_emit(l->feed, "delete", json_pack("{s:s,s:s}", "channel", c->id, "ts", ts));
+                if (parent)
+                        emit(l, "update", c, parent);
+        }
+        if (app_hears(l, c) && (l->switches.own_messages || !json_str(previous, "bot_id")))
+                raise_change(l, c, "message_deleted", ts, NULL, take(previous));
+}
+
+ReactionResult messages_react(Local *l, Channel *c, Message *m, const char *name, const char *user, bool add)
+{
+        ReactionResult r = add ? message_add_reaction(m, name, user) : message_remove_reaction(m, name, user);
+        char ts[STATE_TS_SIZE];
+        json_t *event;
+
+        if (r != REACTION_OK)
+                return r;
+        emit(l, "reaction", c, m);
+        if (!app_hears(l, c))
+                return r;
+        state_next_ts(l->state, ts);
+        event = json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:s,s:s,s:s}}", "type", add ? "reaction_added" : "reaction_removed",
+                          "user", user, "reaction", name, "item_user", json_str_or(m->body, "user", ""), "event_ts", ts,
+                          "item", "type", "message", "channel", c->id, "ts", m->ts);
+        delivery_raise(l->delivery, event);
+        return r;
+}
+
+/* --- ephemeral --- */
+
+static void emit_ephemeral(Local *l, const Ephemeral *e)
+{
+        feed_emit(l->feed, "ephemeral",
+                  json_pack("{s:s,s:s,s:O}", "channel", e->channel, "user", e->user, "message", e->body));
+}
+
+Ephemeral *messages_post_ephemeral(Local *l, Channel *c, const char *user, json_t *fields, const char *thread_ts)
+{
+        json_t *body = app_body(l, fields);
+        Ephemeral *e;
+
+        json_object_del(body, "metadata"); /* ephemeral messages carry none (reference §4.4) */
+        if (!str_empty(thread_ts))
+                json_put_str(body, "thread_ts", thread_ts);
+        e = state_add_ephemeral(l->state, c->id, user, body);
+        emit_ephemeral(l, e);
+        return e;
+}
+
+void messages_change_ephemeral(Local *l, Ephemeral *e, json_t *fields)
+{
+        _cleanup_free_ char *text = messages_escape(json_str_or(fields, "text", ""));
+
+        put_blocks(e->body, json_object_get(fields, "blocks"));
+        json_put_str(e->body, "text", *text || !json_object_get(e->body, "blocks") ? text : FALLBACK_TEXT);
+        json_decref(fields);
+        emit_ephemeral(l, e);
+}
+
+void messages_delete_ephemeral(Local *l, Ephemeral *e)
+{
+        feed_emit(l->feed, "delete", json_pack("{s:s,s:s}", "channel", e->channel, "ts", e->ts));
+        state_remove_ephemeral(l->state, e);
+}
