@@ -354,7 +354,7 @@ static void test_deadline(void **state)
         TestAsk first, second;
 
         world_init(&w);
-        bridge_set_timing(w.bridge, &(BridgeTiming){5000, 10000, 25000, 60});
+        bridge_set_timing(w.bridge, &(BridgeTiming){5000, 10000, 25000, 60, 30000});
         plugin_connect(&w, &p, TEST_BRIDGE_ID, 1, "/srv/a");
         start_ask(&w, &first, OPENCODE_SESSION_ABORT, "f/1", json_pack("{s:s}", "session_id", "ses_1"));
         start_ask(&w, &second, OPENCODE_SESSION_ABORT, "f/2", json_pack("{s:s}", "session_id", "ses_1"));

@@ -154,7 +154,7 @@ static void test_no_hello(void **state)
         Plugin p;
 
         world_init(&w);
-        bridge_set_timing(w.bridge, &(BridgeTiming){50, 10000, 25000, 35000});
+        bridge_set_timing(w.bridge, &(BridgeTiming){50, 10000, 25000, 35000, 30000});
         plugin_dial(&w, &p, TEST_TOKEN);
         run_until(&w, p.ended);
         assert_int_equal(p.end_code, 1002);
@@ -432,7 +432,7 @@ static void test_silence(void **state)
         Plugin lively, mute;
 
         world_init(&w);
-        bridge_set_timing(w.bridge, &(BridgeTiming){5000, 30, 200, 35000});
+        bridge_set_timing(w.bridge, &(BridgeTiming){5000, 30, 200, 35000, 30000});
         plugin_connect(&w, &lively, TEST_BRIDGE_ID, 1, "/srv/a");
         plugin_connect(&w, &mute, OTHER_BRIDGE_ID, 1, "/srv/a");
         mute.mute = true;
@@ -443,6 +443,35 @@ static void test_silence(void **state)
         assert_int_equal(bridge_connected(w.bridge), 1);
         plugin_deinit(&lively);
         plugin_deinit(&mute);
+        world_deinit(&w);
+}
+
+/* An event that the owner refused is brought again, and all behind it. */
+static void test_unstored(void **state)
+{
+        World w;
+        Plugin p, again;
+
+        world_init(&w);
+        bridge_set_timing(w.bridge, &(BridgeTiming){5000, 20, 25000, 35000, 100});
+        w.settle = false;
+        plugin_connect(&w, &p, TEST_BRIDGE_ID, 1, "/srv/a");
+        plugin_send(&p, idle_event(1, "ses_1"));
+        plugin_send(&p, idle_event(2, "ses_1"));
+        run_until(&w, w.n_events == 2);
+        bridge_event_durable(w.bridge, TEST_BRIDGE_ID, 2);
+        run_until(&w, p.ended);
+        assert_int_equal(p.end_code, 1013);
+        w.settle = true;
+        plugin_connect(&w, &again, TEST_BRIDGE_ID, 1, "/srv/a");
+        plugin_send(&again, idle_event(1, "ses_1"));
+        plugin_send(&again, idle_event(2, "ses_1"));
+        run_until(&w, last_ack(&again) == 2);
+        assert_int_equal(w.n_events, 3); /* the second was stored */
+        run_until(&w, count_heard(&again, "ping") >= 10);
+        assert_false(again.ended);
+        plugin_deinit(&p);
+        plugin_deinit(&again);
         world_deinit(&w);
 }
 
@@ -543,15 +572,25 @@ static void test_speed(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_strangers),      cmocka_unit_test(test_hello),
-                cmocka_unit_test(test_bad_beginnings), cmocka_unit_test(test_no_hello),
-                cmocka_unit_test(test_too_many),       cmocka_unit_test(test_events),
-                cmocka_unit_test(test_coalesced_acks), cmocka_unit_test(test_durable_in_any_order),
-                cmocka_unit_test(test_bad_events),     cmocka_unit_test(test_too_large),
-                cmocka_unit_test(test_replay),         cmocka_unit_test(test_replaced),
-                cmocka_unit_test(test_many_processes), cmocka_unit_test(test_silence),
-                cmocka_unit_test(test_stop),           cmocka_unit_test(test_stop_in_callback),
-                cmocka_unit_test(test_overfull),       cmocka_unit_test(test_speed),
+                cmocka_unit_test(test_strangers),
+                cmocka_unit_test(test_hello),
+                cmocka_unit_test(test_bad_beginnings),
+                cmocka_unit_test(test_no_hello),
+                cmocka_unit_test(test_too_many),
+                cmocka_unit_test(test_events),
+                cmocka_unit_test(test_coalesced_acks),
+                cmocka_unit_test(test_durable_in_any_order),
+                cmocka_unit_test(test_bad_events),
+                cmocka_unit_test(test_too_large),
+                cmocka_unit_test(test_replay),
+                cmocka_unit_test(test_replaced),
+                cmocka_unit_test(test_many_processes),
+                cmocka_unit_test(test_silence),
+                cmocka_unit_test(test_unstored),
+                cmocka_unit_test(test_stop),
+                cmocka_unit_test(test_stop_in_callback),
+                cmocka_unit_test(test_overfull),
+                cmocka_unit_test(test_speed),
         };
 
         json_setup();

@@ -28,6 +28,8 @@ typedef struct BridgeConnection BridgeConnection;
 typedef struct BridgeProcess {
         char id[40];
         Ledger ledger;
+        int64_t oldest_seq,
+                oldest_since_ms; /* the first event not stored, and since when it is (loop time) */
         bool ack_due;
         BridgeConnection *connection; /* NULL while away */
         char *plugin_version, *opencode_version;
@@ -60,10 +62,11 @@ typedef struct BridgeHome {
 
 /* Milliseconds. Only tests differ from the defaults. */
 typedef struct BridgeTiming {
-        int64_t hello_ms;   /* from the upgrade to hello: 5 s */
-        int64_t ping_ms;    /* between pings: 10 s */
-        int64_t silence_ms; /* without a byte, then dead: 25 s */
-        int64_t command_ms; /* from a command to its reply: 35 s, five more than the plugin's own deadline */
+        int64_t hello_ms;    /* from the upgrade to hello: 5 s */
+        int64_t ping_ms;     /* between pings: 10 s */
+        int64_t silence_ms;  /* without a byte, then dead: 25 s */
+        int64_t command_ms;  /* from a command to its reply: 35 s, five more than the plugin's own deadline */
+        int64_t unstored_ms; /* an event handed up and not reported durable, then it is fetched again: 30 s */
 } BridgeTiming;
 
 typedef struct BridgeMetrics {

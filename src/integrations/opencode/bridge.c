@@ -35,6 +35,7 @@ static const BridgeTiming default_timing = {
         .ping_ms = 10000,
         .silence_ms = 25000,
         .command_ms = 35000,
+        .unstored_ms = 30000,
 };
 
 /* --- sending --- */
@@ -180,6 +181,20 @@ static void send_ping(BridgeConnection *c, int64_t now_ms)
         send_new(c, json_pack("{s:s, s:s}", "type", "ping", "nonce", nonce));
 }
 
+/* The owner may refuse an event (overload) by not reporting it durable. The plugin repeats only after a
+ * hello, and everything behind the event waits with it: so after a while the connection is given up for its
+ * sake. */
+static bool is_stuck(BridgeProcess *p, int64_t now_ms, int64_t patience_ms)
+{
+        int64_t oldest = ledger_oldest(&p->ledger);
+
+        if (oldest != p->oldest_seq) {
+                p->oldest_seq = oldest;
+                p->oldest_since_ms = now_ms;
+        }
+        return oldest > 0 && now_ms - p->oldest_since_ms >= patience_ms;
+}
+
 static void on_timer(void *userdata)
 {
         BridgeConnection *c = userdata;
@@ -192,6 +207,13 @@ static void on_timer(void *userdata)
         } else if (c->state == CONNECTION_LIVE) {
                 if (now_ms - ws_peer_last_heard_ms(c->peer) >= t->silence_ms) {
                         bridge_connection_close(c, CLOSE_GOING_AWAY, "nothing heard");
+                        return;
+                }
+                if (is_stuck(c->process, now_ms, t->unstored_ms)) {
+                        log_warn(COMPONENT,
+                                 "bridge %s: seq %lld is not stored; the plugin shall bring it again",
+                                 c->process->id, (long long) c->process->oldest_seq);
+                        bridge_connection_close(c, CLOSE_TRY_LATER, "an event was not stored");
                         return;
                 }
                 if (now_ms - c->last_ping_ms >= t->ping_ms)
@@ -302,6 +324,7 @@ static void handle_hello(BridgeConnection *c, const json_t *hello)
                          (long long) p->lost);
         }
         p->connection = c;
+        p->oldest_seq = 0; /* patience begins again */
         c->process = p;
         c->rank = ++b->next_rank;
         c->last_ping_ms = loop_now_ms(b->loop);

@@ -22,7 +22,8 @@ typedef struct BridgeEvent {
 
 typedef struct BridgeConfig {
         const Secret *token; /* borrowed; an unset token refuses everybody */
-        /* May call bridge_event_durable() at once or later. Not calling it leaves the event to replay. */
+        /* May call bridge_event_durable() at once or later. Not calling it refuses the event: after half a
+         * minute the connection is closed, and the plugin connects again and repeats it. */
         void (*on_event)(void *userdata, const BridgeEvent *event);
         void (*on_connected)(void *userdata, const char *bridge_id, bool connected);
         void *userdata;

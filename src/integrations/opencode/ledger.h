@@ -50,6 +50,12 @@ static inline bool ledger_is_plausible(const Ledger *l, int64_t seq)
         return seq > 0 && seq <= l->highest + LEDGER_WINDOW_MAX;
 }
 
+/* The first event that is not stored; 0 = none. */
+static inline int64_t ledger_oldest(const Ledger *l)
+{
+        return l->n > 0 ? l->entries[l->start].seq : 0;
+}
+
 static inline size_t ledger_pending(const Ledger *l)
 {
         return l->n;
