@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "blockkit-check.c" /* one program, one file */
+#include "blockkit-check.h"
 #include "connectors/slack/block-kit.h"
 
 static void assert_text(char *got /* stolen */, const char *want)

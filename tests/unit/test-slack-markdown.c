@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "blockkit-check.c" /* one program, one file */
+#include "blockkit-check.h"
 #include "connectors/slack/markdown.h"
 
 static json_t *compile(const char *markdown)

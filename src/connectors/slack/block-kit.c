@@ -619,7 +619,7 @@ static size_t block_chars(const json_t *value)
         else if (json_is_object(value))
                 json_object_foreach ((json_t *) value, key, child)
                         n += json_is_string(child) && (str_equal(key, "text") || str_equal(key, "url"))
-                                     ? slack_chars(json_string_value(child))
+                                     ? count_chars(json_string_value(child))
                                      : block_chars(child);
         return n;
 }
