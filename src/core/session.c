@@ -73,7 +73,8 @@ json_t *session_card_message(Flow *f)
                 .now_ms = flow_now_ms(f),
                 .tokens = json_int(data, "tokens", 0),
                 .cost_usd = json_number_value(json_at(data, "cost")),
-                .n_queued = (unsigned) session_queue_length(f),
+                /* Before the first turn the task itself stands in the queue: nothing waits behind anything yet. */
+                .n_queued = json_at(data, "turn") ? (unsigned) session_queue_length(f) : 0,
         });
 }
 

@@ -25,7 +25,7 @@
 #define STOP_PATIENCE_MS (10 * 1000)
 #define IDLE_LOOKS 2 /* so often idle without an answer: the turn was lost (OpenCode was restarted) */
 
-static const FlowStep step_opening, step_creating, step_idle, step_working, step_stopping, step_broken;
+static const FlowStep step_opening, step_creating, step_broken, step_idle, step_working, step_stopping;
 
 /* ---- what every step after `opening` understands ---- */
 
@@ -214,11 +214,18 @@ static FlowVerdict stop(Flow *f, const FlowEvent *ev)
                 say_ephemeral(f, &thread, user, ":no_entry:", json_str_or(ev->data, "why", "You may not do that here."));
                 return FLOW_STAY;
         }
+        if (str_equal(flow_step_name(f), "creating")) {
+                /* What was asked of OpenCode may still arrive; it then finds a session that nobody prompts. */
+                session_queue_clear(f);
+                flow_ask_forget(f, "create");
+                session_set_error(f, NULL);
+                json_put_str(flow_data(f), "stopped_by", user);
+                return flow_go(f, &step_broken);
+        }
         if (!json_at(flow_data(f), "turn")) {
                 say_ephemeral(f, &thread, user, NULL, "Nothing is running. A reply in the thread goes on.");
                 return FLOW_STAY;
         }
-        json_put_str(flow_data(f), "stopped_by", user);
         return flow_go(f, &step_stopping);
 }
 
@@ -311,7 +318,7 @@ static void ask_create(Flow *f)
                                  json_str_or(flow_data(f), "title", "Task"));
 
         put_agent_and_model(f, args);
-        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_CREATE, .args = args});
+        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_CREATE, .coalesce = "create", .args = args});
 }
 
 static void created(Flow *f, const json_t *session)
@@ -371,7 +378,8 @@ static const FlowStep step_creating = {"creating", on_creating};
 static FlowVerdict on_broken(Flow *f, const FlowEvent *ev)
 {
         if (flow_event_is_enter(ev)) {
-                session_set_state(f, SESSION_FAILED);
+                session_set_state(f, json_str(flow_data(f), "stopped_by") ? SESSION_STOPPED : SESSION_FAILED);
+                json_object_del(flow_data(f), "stopped_by");
                 session_show_card(f);
                 return FLOW_STAY;
         }
@@ -467,7 +475,6 @@ static json_t *begin_turn(Flow *f)
                 turn = json_pack("{s:b}", "foreign", 1);
         json_put_int(turn, "started_ms", flow_now_ms(f));
         json_object_set_new(flow_data(f), "turn", turn);
-        json_object_del(flow_data(f), "stopped_by");
         posted_reset(f, SLOT_PROGRESS);
         session_set_error(f, NULL);
         session_set_state(f, SESSION_WORKING);
