@@ -22,6 +22,7 @@ struct CurlLoop {
         CURLM *multi;
         LoopTimer *timer;
         void (*on_done)(void *userdata, CURL *easy, CURLcode code);
+        void (*on_progress)(void *userdata);
         void *userdata;
         unsigned busy; /* depth of our functions on the call stack */
         bool freed;
@@ -58,6 +59,8 @@ static void act(CurlLoop *c, curl_socket_t fd, int events)
 
         c->busy++;
         curl_multi_socket_action(c->multi, fd, events, &n_running);
+        if (c->on_progress)
+                c->on_progress(c->userdata);
         report_done(c);
         if (--c->busy == 0 && c->freed)
                 free_now(c);
@@ -147,6 +150,11 @@ int curl_loop_new(CurlLoop **ret, Loop *loop, void (*on_done)(void *userdata, CU
         curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
         *ret = c;
         return 0;
+}
+
+void curl_loop_set_on_progress(CurlLoop *c, void (*on_progress)(void *userdata))
+{
+        c->on_progress = on_progress;
 }
 
 void curl_loop_free(CurlLoop *c)

@@ -11,6 +11,8 @@ typedef struct CurlLoop CurlLoop;
  * and free the CurlLoop; the easy handle is still added then. */
 int curl_loop_new(CurlLoop **ret, Loop *loop, void (*on_done)(void *userdata, CURL *easy, CURLcode code),
                   void *userdata);
+/* `on_progress` is called after curl has moved bytes, outside of curl, before the transfers that ended. */
+void curl_loop_set_on_progress(CurlLoop *c, void (*on_progress)(void *userdata));
 /* Every easy handle must have been removed. */
 void curl_loop_free(CurlLoop *c);
 CURLM *curl_loop_multi(CurlLoop *c);

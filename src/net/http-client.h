@@ -3,6 +3,7 @@
 #pragma once
 
 #include "loop/loop.h"
+#include "net/http-header.h"
 #include "net/wspeer.h"
 
 typedef struct HttpClient HttpClient;
@@ -41,6 +42,19 @@ typedef struct HttpCall {
 int http_client_send(HttpClient *c, const HttpCall *call, void (*done)(void *userdata, const HttpResult *result),
                      void *userdata, HttpOp **ret_op /* may be NULL */);
 void http_op_cancel(HttpOp *op); /* without a callback; NULL is fine */
+
+/* An answer that is passed on while it arrives (a proxy, server-sent events): on_head once, on_data any number of
+ * times, and `done` at the end, whose result has no body. `timeout_ms` is the time until the head; after it only the
+ * connection's own deadlines count, and cancelling. max_response_bytes does not apply: nothing is kept. */
+typedef struct HttpStreamEvents {
+        /* The headers as they came, the hop-by-hop ones too; borrowed until the callback returns. */
+        void (*on_head)(void *userdata, unsigned status, const HttpHeader *headers, size_t n_headers);
+        void (*on_data)(void *userdata, const void *data, size_t n_bytes);
+} HttpStreamEvents;
+int http_client_stream(HttpClient *c, const HttpCall *call, const HttpStreamEvents *events /* static */,
+                       void (*done)(void *userdata, const HttpResult *result), void *userdata, HttpOp **ret_op);
+/* Stops reading from the server, or reads again; what has been read already still comes. Of a stream only. */
+void http_op_pause(HttpOp *op, bool paused);
 
 /* Dials ws:// or wss://. `done` gets a live peer (fault == 0) or none, with the HTTP status of a refusal
  * (0 when there was none) and a text. Handshake headers as above. The peer's events are set in `done` by

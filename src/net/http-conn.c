@@ -129,6 +129,8 @@ static void flush(Conn *c)
                 conn_set_state(c, CONN_LINGERING);
                 set_deadline(c, LINGER_MS);
         }
+        if (c->state == CONN_STREAMING && n_before > 0 && buf_len(&c->out) == 0 && c->stream.on_drain)
+                c->stream.on_drain(c->stream.userdata);
 }
 
 /* RFC 9112 §3.2: origin-form, absolute-form and asterisk-form; the decoded path and the raw query. */

@@ -40,6 +40,7 @@ struct HttpStream {
         bool chunked; /* else the end of the connection ends it (HTTP/1.0) */
         bool silent;  /* the answer to HEAD */
         void (*on_close)(void *userdata);
+        void (*on_drain)(void *userdata);
         void *userdata;
 };
 

@@ -9,9 +9,13 @@ struct HttpClient {
         CurlLoop *curl;
         char *user_agent, *ca_file;
         List ops;
+        List ready;    /* streams with something to deliver */
+        unsigned busy; /* depth of our functions on the call stack */
+        bool freed;
 };
 
 struct HttpOp {
         List link;
-        void (*cancel)(HttpOp *op); /* frees it, without a callback */
+        void (*cancel)(HttpOp *op);             /* frees it, without a callback */
+        void (*pause)(HttpOp *op, bool paused); /* NULL: cannot */
 };

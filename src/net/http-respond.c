@@ -218,6 +218,11 @@ size_t http_stream_queued_bytes(const HttpStream *s)
         return buf_len(&s->conn->out);
 }
 
+void http_stream_set_on_drain(HttpStream *s, void (*on_drain)(void *userdata))
+{
+        s->on_drain = on_drain;
+}
+
 void http_stream_close(HttpStream *s)
 {
         Conn *c = s->conn;

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "loop/loop.h"
+#include "net/http-header.h"
 #include "net/wspeer.h"
 
 typedef struct HttpServer HttpServer;
@@ -39,17 +40,12 @@ const char *http_request_path(const HttpRequest *req);                     /* pe
 const char *http_request_query(const HttpRequest *req);                    /* raw, "" when none */
 const char *http_request_header(const HttpRequest *req, const char *name); /* NULL; case-insensitive */
 const char *http_request_target(const HttpRequest *req);                   /* as it came */
-typedef struct HttpHeader HttpHeader;
 bool http_request_header_at(const HttpRequest *req, size_t i, HttpHeader *ret); /* false: no such */
 /* NUL-terminated. */
 const char *http_request_body(const HttpRequest *req, size_t *ret_n_bytes);
 const char *http_request_peer(const HttpRequest *req); /* "127.0.0.1:54321" */
 void http_request_set_userdata(HttpRequest *req, void *userdata);
 void *http_request_userdata(const HttpRequest *req);
-
-struct HttpHeader {
-        const char *name, *value;
-};
 
 /* Connection, Content-Length, Date, Keep-Alive and Transfer-Encoding are written by the server and dropped from
  * `headers`, as is what would break the head (line breaks). Bodies are left out where HTTP has none (HEAD, 204,
@@ -70,6 +66,9 @@ HttpStream *http_stream_open_with(HttpRequest *req, unsigned status, const HttpH
                                   void (*on_close)(void *userdata), void *userdata);
 void http_stream_write(HttpStream *s, const void *data, size_t n_bytes);
 size_t http_stream_queued_bytes(const HttpStream *s);
+/* Called with the stream's userdata whenever the client has taken everything that was queued: for who fills the
+ * stream as fast as it empties. NULL = nobody. */
+void http_stream_set_on_drain(HttpStream *s, void (*on_drain)(void *userdata));
 void http_stream_close(HttpStream *s);
 
 /* Answers 101 when `req` is a WebSocket handshake; on < 0 it has already been answered with 400 or 426. The peer
