@@ -127,7 +127,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, voi
                 curl_multi_assign(c->multi, fd, w);
         }
         uv_poll_start(&w->poll,
-                      (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0), on_poll);
+                      (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0),
+                      on_poll);
         return 0;
 }
 

@@ -18,7 +18,8 @@ void curl_loop_free(CurlLoop *c);
 CURLM *curl_loop_multi(CurlLoop *c);
 
 /* What every connection of ours has in common: no signals, verified certificates (`ca_file` instead of the
- * system's when not NULL), keepalive, TCP_USER_TIMEOUT, HTTP/1.1 only, the time limit. < 0: curl refused one. */
+ * system's when not NULL), keepalive, TCP_USER_TIMEOUT, HTTP/1.1 only, the time limit.
+ * < 0: curl refused one. */
 int curl_setup_easy(CURL *easy, const char *url, const char *ca_file, int64_t timeout_ms, char *error_buffer);
 /* Seconds or a date (RFC 9110 §10.2.3) as milliseconds from now; -1 for NULL and for nonsense. */
 int64_t retry_after_ms(const char *value);

@@ -59,7 +59,8 @@ static void mark_ready(Request *r)
                 list_append(&r->client->ready, &r->ready);
 }
 
-/* curl's callbacks only note what has come: the owner's are called outside of curl, where he may do anything. */
+/* curl's callbacks only note what has come: the owner's are called outside of curl, where he is free to do
+ * anything. */
 static size_t on_answer(char *data, size_t size, size_t n, void *userdata)
 {
         Request *r = userdata;
@@ -101,7 +102,7 @@ static void hand_on_head(Request *r)
         loop_timer_clear(r->head_deadline);
         curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
         while (n < HEADERS_MAX && (header = curl_easy_nextheader(r->easy, CURLH_HEADER, -1, header)))
-                headers[n++] = (HttpHeader) {header->name, header->value};
+                headers[n++] = (HttpHeader){header->name, header->value};
         r->events->on_head(r->userdata, (unsigned) status, headers, n);
 }
 
@@ -265,7 +266,8 @@ static void set_method(Request *r, const char *method)
         bool repeatable = !str_equal(method, "POST") && !str_equal(method, "PATCH"); /* RFC 9110 §9.2.2 */
         bool has_body = buf_len(&r->body) > 0 || !repeatable || str_equal(method, "PUT");
 
-        /* There is nothing to rewind in an empty body: only a connection of its own keeps it from being repeated. */
+        /* There is nothing to rewind in an empty body: only a connection of its own keeps it from being
+         * repeated. */
         if (!repeatable && buf_len(&r->body) == 0)
                 curl_easy_setopt(r->easy, CURLOPT_FRESH_CONNECT, 1L);
         if (has_body) {
@@ -313,7 +315,8 @@ static int set_up(Request *r, const HttpCall *call)
         if (!r->easy)
                 abort(); /* out of memory, the only way it fails once curl is initialized */
         if (e == 0)
-                e = error_trace(curl_setup_easy(r->easy, call->url, r->client->ca_file, call->timeout_ms, r->error));
+                e = error_trace(
+                        curl_setup_easy(r->easy, call->url, r->client->ca_file, call->timeout_ms, r->error));
         if (e == 0)
                 e = error_trace(add_headers(r, call->headers));
         if (e < 0)
@@ -356,14 +359,15 @@ static int start(HttpClient *c, const HttpCall *call, const HttpStreamEvents *ev
         return 0;
 }
 
-int http_client_send(HttpClient *c, const HttpCall *call, void (*done)(void *userdata, const HttpResult *result),
-                     void *userdata, HttpOp **ret_op)
+int http_client_send(HttpClient *c, const HttpCall *call,
+                     void (*done)(void *userdata, const HttpResult *result), void *userdata, HttpOp **ret_op)
 {
         return error_trace(start(c, call, NULL, done, userdata, ret_op));
 }
 
 int http_client_stream(HttpClient *c, const HttpCall *call, const HttpStreamEvents *events,
-                       void (*done)(void *userdata, const HttpResult *result), void *userdata, HttpOp **ret_op)
+                       void (*done)(void *userdata, const HttpResult *result), void *userdata,
+                       HttpOp **ret_op)
 {
         return error_trace(start(c, call, events, done, userdata, ret_op));
 }
@@ -411,7 +415,7 @@ void http_client_free(HttpClient *c)
                 return;
         enter(c);
         c->freed = true;
-        list_for_each_safe(node, &c->ops)
+        list_for_each_safe (node, &c->ops)
                 http_op_cancel(list_entry(node, HttpOp, link));
         leave(c);
 }

@@ -1,8 +1,8 @@
 /* Requests of one connection are served one after the other: a pipelined request waits in `in` until the one
  * before it is answered, which keeps the answers in order for free.
  *
- * Answers only append to `out`; writing, and taking up the next pipelined request, happen in on_soon(), so that
- * a handler is never called from inside another handler's answer. */
+ * Answers only append to `out`; writing, and taking up the next pipelined request, happen in on_soon(), so
+ * that a handler is never called from inside another handler's answer. */
 #include "net/http-conn.h"
 
 #include <netdb.h>
@@ -13,11 +13,11 @@
 #include "base/log.h"
 #include "net/url.h"
 
-#define LINGER_MS       1000
-#define IN_BYTES_MAX    (64 * 1024)  /* pipelined bytes before we stop reading */
-#define OUT_BYTES_HIGH  (256 * 1024) /* unread answers before we stop serving pipelined requests */
-#define HEADERS_MAX     128
-#define READS_PER_TURN  4
+#define LINGER_MS      1000
+#define IN_BYTES_MAX   (64 * 1024)  /* pipelined bytes before we stop reading */
+#define OUT_BYTES_HIGH (256 * 1024) /* unread answers before we stop serving pipelined requests */
+#define HEADERS_MAX    128
+#define READS_PER_TURN 4
 
 static const char *const STATE_NAMES[] = {
         [CONN_READING] = "reading", [CONN_PENDING] = "pending",     [CONN_STREAMING] = "streaming",
@@ -26,7 +26,8 @@ static const char *const STATE_NAMES[] = {
 
 void conn_set_state(Conn *c, ConnState state)
 {
-        log_debug("net.server", "connection %p: %s -> %s", (void *) c, STATE_NAMES[c->state], STATE_NAMES[state]);
+        log_debug("net.server", "connection %p: %s -> %s", (void *) c, STATE_NAMES[c->state],
+                  STATE_NAMES[state]);
         c->state = state;
 }
 
@@ -157,7 +158,7 @@ static void forget_request(Conn *c)
 {
         free(c->request.path);
         free(c->request.query);
-        c->request = (HttpRequest) {.conn = c};
+        c->request = (HttpRequest){.conn = c};
 }
 
 static void dispatch(Conn *c)
@@ -205,7 +206,8 @@ static void process(Conn *c, const char *data, size_t n_bytes)
                 n_bytes -= n_used;
                 if (!was_inside && http1_in_message(c->parser))
                         set_deadline(c, c->server->config.idle_timeout_ms);
-                if (event == HTTP1_HEAD && n_bytes == 0 && http1_header_has(c->parser, "Expect", "100-continue"))
+                if (event == HTTP1_HEAD && n_bytes == 0 &&
+                    http1_header_has(c->parser, "Expect", "100-continue"))
                         buf_append_str(&c->out, "HTTP/1.1 100 Continue\r\n\r\n");
                 if (event == HTTP1_DONE) {
                         if (http1_header(c->parser, "Upgrade")) {
@@ -229,7 +231,7 @@ static void process_waiting(Conn *c)
         if (!may_serve(c) || buf_len(&c->in) == 0)
                 return;
         in = c->in;
-        c->in = (Buf) {0};
+        c->in = (Buf){0};
         process(c, buf_bytes(&in), buf_len(&in));
         buf_deinit(&in);
 }
@@ -251,8 +253,8 @@ static void take_bytes(Conn *c, const char *data, size_t n_bytes)
         }
 }
 
-/* A client may end its direction and still wait for answers (printf … | nc). One whose request is not answered
- * yet, though, is taken for gone: nothing else tells of a browser that was closed. */
+/* A client may end its direction and still wait for answers (printf … | nc). One whose request is not
+ * answered yet, though, is taken for gone: nothing else tells of a browser that was closed. */
 static void take_eof(Conn *c)
 {
         if (buf_len(&c->out) == 0 || c->state == CONN_PENDING || c->state == CONN_STREAMING) {
@@ -270,7 +272,8 @@ static void on_readable(void *userdata)
         uint8_t *buffer = transport_read_buffer();
 
         enter(c);
-        for (unsigned i = 0; i < READS_PER_TURN && c->state != CONN_DEAD && buf_len(&c->in) < IN_BYTES_MAX; i++) {
+        for (unsigned i = 0; i < READS_PER_TURN && c->state != CONN_DEAD && buf_len(&c->in) < IN_BYTES_MAX;
+             i++) {
                 ssize_t n = transport_read(c->transport, buffer, TRANSPORT_READ_BYTES);
 
                 if (n > 0)
@@ -322,7 +325,8 @@ static void format_peer(char *ret, size_t n_bytes, const struct sockaddr *peer, 
 {
         char host[INET6_ADDRSTRLEN + 16], port[8];
 
-        if (getnameinfo(peer, n_peer, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        if (getnameinfo(peer, n_peer, host, sizeof(host), port, sizeof(port),
+                        NI_NUMERICHOST | NI_NUMERICSERV) == 0)
                 snprintf(ret, n_bytes, peer->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
         else
                 snprintf(ret, n_bytes, "unknown");

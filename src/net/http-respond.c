@@ -138,8 +138,8 @@ static bool is_head(const Conn *c)
         return str_equal(http1_method(c->parser), "HEAD");
 }
 
-void http_respond(HttpRequest *req, unsigned status, const HttpHeader *headers, size_t n_headers, const void *body,
-                  size_t n_bytes)
+void http_respond(HttpRequest *req, unsigned status, const HttpHeader *headers, size_t n_headers,
+                  const void *body, size_t n_bytes)
 {
         Conn *c = req->conn;
         bool keep_alive = http1_keep_alive(c->parser);
@@ -165,7 +165,8 @@ void http_respond_json(HttpRequest *req, unsigned status, json_t *body)
         http_respond_text(req, status, "application/json", text);
 }
 
-void http_respond_error(HttpRequest *req, unsigned status, const char *code, const char *message, const char *field)
+void http_respond_error(HttpRequest *req, unsigned status, const char *code, const char *message,
+                        const char *field)
 {
         _cleanup_free_ char *text = error_body(code, message, field);
 
@@ -180,13 +181,13 @@ HttpStream *http_stream_open(HttpRequest *req, unsigned status, const char *cont
         return http_stream_open_with(req, status, headers, ELEMENTSOF(headers), on_close, userdata);
 }
 
-HttpStream *http_stream_open_with(HttpRequest *req, unsigned status, const HttpHeader *headers, size_t n_headers,
-                                  void (*on_close)(void *userdata), void *userdata)
+HttpStream *http_stream_open_with(HttpRequest *req, unsigned status, const HttpHeader *headers,
+                                  size_t n_headers, void (*on_close)(void *userdata), void *userdata)
 {
         Conn *c = req->conn;
         bool chunked = http1_minor_version(c->parser) > 0;
 
-        c->stream = (HttpStream) {
+        c->stream = (HttpStream){
                 .conn = c,
                 .chunked = chunked,
                 .silent = is_head(c) || has_no_body(status),
@@ -254,7 +255,8 @@ static int check_handshake(HttpRequest *req)
                         if (str_equal(http1_method(h), "GET") && http1_minor_version(h) > 0 &&
                             key_is_valid(http1_header(h, "Sec-WebSocket-Key")))
                                 return 0;
-                        http_respond_error(req, 400, "bad_handshake", "Not a valid WebSocket handshake.", NULL);
+                        http_respond_error(req, 400, "bad_handshake", "Not a valid WebSocket handshake.",
+                                           NULL);
                         return error_origin(-EPROTO);
                 }
         }
@@ -263,7 +265,8 @@ static int check_handshake(HttpRequest *req)
         return error_origin(-EPROTO);
 }
 
-int http_upgrade(HttpRequest *req, size_t max_message_bytes, const WsPeerEvents *events, void *userdata, WsPeer **ret)
+int http_upgrade(HttpRequest *req, size_t max_message_bytes, const WsPeerEvents *events, void *userdata,
+                 WsPeer **ret)
 {
         Conn *c = req->conn;
         char accept[29];

@@ -9,11 +9,11 @@
 #include "base/log.h"
 #include "net/http-conn.h"
 
-#define HEAD_BYTES_DEFAULT   (32 * 1024)
-#define BODY_BYTES_DEFAULT   (1024 * 1024)
-#define CONNECTIONS_DEFAULT  1024
-#define IDLE_DEFAULT_MS      75000
-#define ACCEPTS_PER_TURN     64
+#define HEAD_BYTES_DEFAULT    (32 * 1024)
+#define BODY_BYTES_DEFAULT    (1024 * 1024)
+#define CONNECTIONS_DEFAULT   1024
+#define IDLE_DEFAULT_MS       75000
+#define ACCEPTS_PER_TURN      64
 #define NO_DESCRIPTOR_WAIT_MS 100
 
 /* Splits "host:port" or "[host]:port". */
@@ -147,7 +147,7 @@ void http_server_free(HttpServer *s)
 {
         if (!s)
                 return;
-        list_for_each_safe(node, &s->conns)
+        list_for_each_safe (node, &s->conns)
                 conn_cut(list_entry(node, Conn, link));
         transport_free(s->listener);
         loop_timer_free(s->resume_timer);

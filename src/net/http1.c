@@ -1,7 +1,7 @@
-/* llhttp is compiled from Debian's sources with its strict tables. It is paused at the end of each head, which
- * gives the exact length of the head whatever the cuts were, and at the end of each message, which leaves
- * pipelined bytes to the caller. After a message it is reset, so that it never believes in an upgrade: the
- * layer above decides what a 101 means. */
+/* llhttp is compiled from Debian's sources with its strict tables. It is paused at the end of each head,
+ * which gives the exact length of the head whatever the cuts were, and at the end of each message, which
+ * leaves pipelined bytes to the caller. After a message it is reset, so that it never believes in an upgrade:
+ * the layer above decides what a 101 means. */
 #include "net/http1.h"
 
 #include <llhttp/llhttp.h>
@@ -37,8 +37,8 @@ static int refuse(Http1 *h, Http1Event error, const char *text)
 }
 
 /* llhttp hands out a span at the end of each cut, or not at all when it meets an error inside: what a span
- * callback refuses would depend on the cuts. So spans are only counted, and judged when they are complete. One that
- * never ends grows nothing here (a head has its limit; of the others nothing is kept). */
+ * callback refuses would depend on the cuts. So spans are only counted, and judged when they are complete.
+ * One that never ends grows nothing here (a head has its limit; of the others nothing is kept). */
 static int check_extra(Http1 *h)
 {
         if (h->n_extra > h->limits.max_head_bytes)
@@ -94,7 +94,7 @@ static int on_header_field_complete(llhttp_t *parser)
                 h->headers = mem_resize(h->headers, sizeof(Header) * h->n_headers_allocated);
         }
         buf_append_char(&h->text, 0);
-        h->headers[h->n_headers] = (Header) {h->name_at, buf_len(&h->text)};
+        h->headers[h->n_headers] = (Header){h->name_at, buf_len(&h->text)};
         return 0;
 }
 
@@ -132,7 +132,8 @@ static unsigned count_header(const Http1 *h, const char *name)
 /* RFC 9112 §6.1, §6.3: who disagrees about where a message ends is open to smuggling. */
 static int check_framing(Http1 *h)
 {
-        unsigned n_coding = count_header(h, "Transfer-Encoding"), n_length = count_header(h, "Content-Length");
+        unsigned n_coding = count_header(h, "Transfer-Encoding"),
+                 n_length = count_header(h, "Content-Length");
 
         if (n_coding > 0 && n_length > 0)
                 return refuse(h, HTTP1_E_MALFORMED, "both Transfer-Encoding and Content-Length");
@@ -255,8 +256,8 @@ void http1_next(Http1 *h)
         start_message(h);
 }
 
-/* Folded lines and bare LFs, which llhttp lets through in places, over the bytes of the head that it took. They come
- * before whatever it stopped at, and so does their error. */
+/* Folded lines and bare LFs, which llhttp lets through in places, over the bytes of the head that it took.
+ * They come before whatever it stopped at, and so does their error. */
 static void check_lines(Http1 *h, const char *data, size_t n_bytes)
 {
         const char *p = data, *end = data + n_bytes, *lf;

@@ -47,10 +47,11 @@ const char *http1_method(const Http1 *h);
 const char *http1_target(const Http1 *h);
 unsigned http1_status(const Http1 *h);
 unsigned http1_minor_version(const Http1 *h);
-bool http1_keep_alive(const Http1 *h); /* RFC 9112 §9.3 */
+bool http1_keep_alive(const Http1 *h);                      /* RFC 9112 §9.3 */
 const char *http1_header(const Http1 *h, const char *name); /* the first; case-insensitive; NULL */
 size_t http1_n_headers(const Http1 *h);
 void http1_header_at(const Http1 *h, size_t i, const char **ret_name, const char **ret_value);
-/* Whether a comma-separated header, over all its lines, has this element (RFC 9110 §5.6.1); case-insensitive. */
+/* Whether a comma-separated header, over all its lines, has this element (RFC 9110 §5.6.1); not
+ * case-sensitive. */
 bool http1_header_has(const Http1 *h, const char *name, const char *element);
 const char *http1_body(const Http1 *h, size_t *ret_n_bytes); /* NUL-terminated */

@@ -47,7 +47,8 @@ void sse_format(Buf *out, const char *event, const char *id, const char *data)
 }
 
 SseParser *sse_parser_new(size_t max_event_bytes,
-                          void (*on_event)(void *userdata, const char *event, const char *id, const char *data),
+                          void (*on_event)(void *userdata, const char *event, const char *id,
+                                           const char *data),
                           void *userdata)
 {
         SseParser *p = mem_new(SseParser);

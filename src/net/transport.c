@@ -39,7 +39,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         /* An error state of the socket is found, and named, by the next read or write. */
         if (status < 0)
                 events = t->wanted;
-        /* Either callback may free the transport; the handle then is closing, but its memory is still here. */
+        /* Either callback may free the transport: the handle is closing then, its memory still here. */
         if ((events & UV_WRITABLE) && (t->wanted & UV_WRITABLE) && t->events)
                 t->events->on_writable(t->userdata);
         if ((events & UV_READABLE) && (t->wanted & UV_READABLE) && t->events)

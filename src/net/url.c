@@ -90,7 +90,7 @@ void url_deinit(Url *u)
         free(u->scheme);
         free(u->host);
         free(u->path);
-        *u = (Url) {0};
+        *u = (Url){0};
 }
 
 int url_parse(const char *text, Url *ret)
@@ -100,7 +100,7 @@ int url_parse(const char *text, Url *ret)
         unsigned port;
         char *host;
 
-        *ret = (Url) {0};
+        *ret = (Url){0};
         scheme = colon ? find_scheme(text, (size_t) (colon - text)) : NULL;
         if (!scheme)
                 return URL_E_INVALID;
@@ -183,7 +183,7 @@ void form_deinit(Form *f)
                 free(f->fields[i].value);
         }
         free(f->fields);
-        *f = (Form) {0};
+        *f = (Form){0};
 }
 
 static int add_field(Form *f, const char *text, size_t n_bytes)
@@ -191,7 +191,8 @@ static int add_field(Form *f, const char *text, size_t n_bytes)
         const char *equals = memchr(text, '=', n_bytes);
         size_t n_name = equals ? (size_t) (equals - text) : n_bytes;
         _cleanup_free_ char *name = url_decode(text, n_name, true);
-        _cleanup_free_ char *value = equals ? url_decode(equals + 1, n_bytes - n_name - 1, true) : mem_strdup("");
+        _cleanup_free_ char *value =
+                equals ? url_decode(equals + 1, n_bytes - n_name - 1, true) : mem_strdup("");
 
         if (!name || !value)
                 return FORM_E_MALFORMED;
@@ -199,7 +200,7 @@ static int add_field(Form *f, const char *text, size_t n_bytes)
                 return FORM_E_TOO_MANY;
         if ((f->n & (f->n - 1)) == 0) /* doubles at each power of two */
                 f->fields = mem_resize(f->fields, sizeof(*f->fields) * MAX2(f->n * 2, (size_t) 4));
-        f->fields[f->n++] = (FormField) {take(name), take(value)};
+        f->fields[f->n++] = (FormField){take(name), take(value)};
         return 0;
 }
 
@@ -207,7 +208,7 @@ int form_parse(const char *text, size_t n_bytes, Form *ret)
 {
         const char *end = text + n_bytes;
 
-        *ret = (Form) {0};
+        *ret = (Form){0};
         while (text < end) {
                 const char *ampersand = memchr(text, '&', (size_t) (end - text));
                 const char *field_end = ampersand ? ampersand : end;

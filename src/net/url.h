@@ -28,7 +28,8 @@ typedef struct Form {
 } Form;
 void form_deinit(Form *f);
 enum { FORM_E_MALFORMED = 1, FORM_E_TOO_MANY }; /* a broken escape or a NUL; more than 256 fields */
-/* 0 or an outcome above, `ret` is empty then. A field without `=` has an empty value; empty fields are skipped. */
+/* 0 or an outcome above, `ret` is empty then. A field without `=` has an empty value; empty fields are
+ * skipped. */
 int form_parse(const char *text, size_t n_bytes, Form *ret);
-const char *form_get(const Form *f, const char *name); /* the first; NULL */
+const char *form_get(const Form *f, const char *name);           /* the first; NULL */
 void form_append(Buf *out, const char *name, const char *value); /* adds & where needed */

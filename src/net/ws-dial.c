@@ -1,9 +1,9 @@
 /* libcurl makes the connection (names, proxies, TLS with verified certificates), the handshake is ours, and
  * the frames go through curl_easy_send() and curl_easy_recv() on the connection.
  *
- * Every dial has a multi handle of its own, kept as long as its connection: in a shared one, curl looks through
- * its idle connections whenever a request needs one, takes a WebSocket with unread bytes for a dead connection,
- * and closes it. */
+ * Every dial has a multi handle of its own, kept as long as its connection: in a shared one, curl looks
+ * through its idle connections whenever a request needs one, takes a WebSocket with unread bytes for a dead
+ * connection, and closes it. */
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -120,8 +120,9 @@ static void refuse_status(Dial *d, unsigned status)
         WsDialResult result = {
                 .fault = error_origin(-ECONNREFUSED),
                 .status = status,
-                .retry_after_ms = status == 429 || status == 503 ? retry_after_ms(http1_header(d->answer, "Retry-After"))
-                                                                  : -1,
+                .retry_after_ms = status == 429 || status == 503
+                                          ? retry_after_ms(http1_header(d->answer, "Retry-After"))
+                                          : -1,
                 .error = text,
         };
 
@@ -135,11 +136,13 @@ static const char *find_fault(const Dial *d)
         char accept[29];
 
         wsock_accept_key(d->key, accept);
-        if (!http1_header_has(d->answer, "Upgrade", "websocket") || !http1_header_has(d->answer, "Connection", "upgrade"))
+        if (!http1_header_has(d->answer, "Upgrade", "websocket") ||
+            !http1_header_has(d->answer, "Connection", "upgrade"))
                 return "the server did not upgrade to WebSocket";
         if (!str_equal(http1_header(d->answer, "Sec-WebSocket-Accept"), accept))
                 return "wrong Sec-WebSocket-Accept";
-        if (http1_header(d->answer, "Sec-WebSocket-Extensions") || http1_header(d->answer, "Sec-WebSocket-Protocol"))
+        if (http1_header(d->answer, "Sec-WebSocket-Extensions") ||
+            http1_header(d->answer, "Sec-WebSocket-Protocol"))
                 return "the server chose an extension or protocol that was not offered";
         return NULL;
 }
@@ -196,7 +199,8 @@ static void on_readable(void *userdata)
                 if (n == -EAGAIN)
                         return;
                 if (n <= 0) {
-                        give_up(d, -ECONNRESET, "the server closed the connection during the WebSocket handshake");
+                        give_up(d, -ECONNRESET,
+                                "the server closed the connection during the WebSocket handshake");
                         return;
                 }
                 if (feed_answer(d, (const char *) buffer, (size_t) n))
@@ -229,7 +233,8 @@ static void on_soon(void *userdata)
         on_writable(userdata);
 }
 
-static const TransportEvents EVENTS = {.on_readable = on_readable, .on_writable = on_writable, .on_soon = on_soon};
+static const TransportEvents EVENTS = {
+        .on_readable = on_readable, .on_writable = on_writable, .on_soon = on_soon};
 
 static void on_connected(void *userdata, CURL *easy, CURLcode code)
 {
@@ -263,7 +268,8 @@ static void put_handshake(Dial *d, const Url *url, const char *user_agent, const
         random_bytes(nonce, sizeof(nonce));
         key = base64_encode(nonce, sizeof(nonce));
         memcpy(d->key, key, sizeof(d->key));
-        buf_printf(&d->out, "GET %s HTTP/1.1\r\nHost: %s%s%s", url->path, ipv6 ? "[" : "", url->host, ipv6 ? "]" : "");
+        buf_printf(&d->out, "GET %s HTTP/1.1\r\nHost: %s%s%s", url->path, ipv6 ? "[" : "", url->host,
+                   ipv6 ? "]" : "");
         if (url->port != (secure ? 443 : 80))
                 buf_printf(&d->out, ":%u", url->port);
         buf_printf(&d->out,
@@ -279,7 +285,7 @@ static void put_handshake(Dial *d, const Url *url, const char *user_agent, const
 
 static int connect_to(Dial *d, HttpClient *c, const char *url, int64_t timeout_ms)
 {
-        /* ws: and wss: are http: and https: to a client that only connects; the rest of the URL is the same. */
+        /* To a client that only connects, ws: and wss: are http: and https: under another name. */
         _cleanup_free_ char *http_url = mem_printf("http%s", url + 2);
         int r;
 
@@ -313,8 +319,9 @@ static int check_call(const Url *url, const char *const *headers)
         return 0;
 }
 
-int ws_dial(HttpClient *c, const char *url, const char *const *headers, size_t max_message_bytes, int64_t timeout_ms,
-            void (*done)(void *userdata, const WsDialResult *result), void *userdata, HttpOp **ret_op)
+int ws_dial(HttpClient *c, const char *url, const char *const *headers, size_t max_message_bytes,
+            int64_t timeout_ms, void (*done)(void *userdata, const WsDialResult *result), void *userdata,
+            HttpOp **ret_op)
 {
         Http1Limits limits = {
                 .max_head_bytes = ANSWER_HEAD_BYTES_MAX,

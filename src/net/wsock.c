@@ -263,9 +263,7 @@ static int take_close(Wsock *w)
 static int take_control(Wsock *w, uint8_t opcode)
 {
         switch (opcode) {
-        case WSLAY_PING:
-                answer_ping(w);
-                return 0;
+        case WSLAY_PING: answer_ping(w); return 0;
         case WSLAY_PONG:
                 if (w->events->on_pong)
                         w->events->on_pong(w->userdata, w->control, w->n_control);
@@ -299,7 +297,7 @@ static int start_frame(Wsock *w, const struct wslay_frame_iocb *f)
                 w->in_message = true;
                 w->message_opcode = f->opcode;
                 w->n_message = 0;
-                w->utf8 = (Utf8) {0};
+                w->utf8 = (Utf8){0};
         }
         if (f->payload_length > w->max_message_bytes - w->n_message)
                 return fail(w, WSLAY_CODE_MESSAGE_TOO_BIG, "message too big");

@@ -23,7 +23,8 @@ typedef struct WsockEvents {
 
 typedef struct Wsock Wsock;
 
-Wsock *wsock_new(WsockRole role, size_t max_message_bytes, const WsockEvents *events /* static */, void *userdata);
+Wsock *wsock_new(WsockRole role, size_t max_message_bytes, const WsockEvents *events /* static */,
+                 void *userdata);
 void wsock_free(Wsock *w);
 DEFINE_CLEANUP(Wsock *, wsock_free);
 

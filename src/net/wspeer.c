@@ -18,7 +18,7 @@ typedef enum PeerState {
         PEER_CLOSING,   /* a close frame is on its way or waits for its echo; the deadline runs */
         PEER_REFUSING,  /* so it is after a violation: what still arrives is thrown away */
         PEER_LINGERING, /* and the close frame is out: waits for the far side to hang up */
-        PEER_DEAD,      /* the transport is gone, nobody is called; the memory waits for our stack to unwind */
+        PEER_DEAD, /* the transport is gone, nobody is called; the memory waits for our stack to unwind */
 } PeerState;
 
 static const char *const STATE_NAMES[] = {
@@ -43,7 +43,8 @@ struct WsPeer {
 
 static void set_state(WsPeer *p, PeerState state)
 {
-        log_debug("net.websocket", "peer %p: %s -> %s", (void *) p, STATE_NAMES[p->state], STATE_NAMES[state]);
+        log_debug("net.websocket", "peer %p: %s -> %s", (void *) p, STATE_NAMES[p->state],
+                  STATE_NAMES[state]);
         p->state = state;
 }
 

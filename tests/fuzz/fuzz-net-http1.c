@@ -1,5 +1,6 @@
-/* Requests and responses, pipelined: the messages, and the error that ends them, do not depend on how the bytes
- * were cut, and no limit is passed. The first byte of the input chooses the kind, the limits and the cuts. */
+/* Requests and responses, pipelined: the messages, and the error that ends them, do not depend on how the
+ * bytes were cut, and no limit is passed. The first byte of the input chooses the kind, the limits and the
+ * cuts. */
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -22,7 +23,8 @@ typedef struct Run {
         Http1Event error;
 } Run;
 
-static const Http1Limits SMALL = {.max_head_bytes = 100, .max_target_bytes = 20, .max_headers = 3, .max_body_bytes = 10};
+static const Http1Limits SMALL = {
+        .max_head_bytes = 100, .max_target_bytes = 20, .max_headers = 3, .max_body_bytes = 10};
 static const Http1Limits LARGE = {
         .max_head_bytes = 5000, .max_target_bytes = 1000, .max_headers = 50, .max_body_bytes = 2000};
 

@@ -1,5 +1,5 @@
-/* Events do not depend on how the stream was cut, and an event that is written again reads the same. The first
- * byte of the input chooses the limit and the cuts. */
+/* Events do not depend on how the stream was cut, and an event that is written again reads the same. The
+ * first byte of the input chooses the limit and the cuts. */
 #include <stdio.h>
 
 #include "net/sse.h"

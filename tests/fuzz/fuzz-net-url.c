@@ -26,7 +26,8 @@ static void check_url(const char *text)
         CHECK(*a.host && *a.path == '/' && a.port > 0 && a.port < 65536);
         CHECK(!strpbrk(a.path, " \t\r\n#") && !strpbrk(a.host, " \t\r\n/@#?"));
         ipv6 = strchr(a.host, ':') != NULL;
-        again = mem_printf("%s://%s%s%s:%u%s", a.scheme, ipv6 ? "[" : "", a.host, ipv6 ? "]" : "", a.port, a.path);
+        again = mem_printf("%s://%s%s%s:%u%s", a.scheme, ipv6 ? "[" : "", a.host, ipv6 ? "]" : "", a.port,
+                           a.path);
         CHECK(url_parse(again, &b) == 0);
         CHECK(str_equal(a.scheme, b.scheme) && str_equal(a.host, b.host) && str_equal(a.path, b.path));
         CHECK(a.port == b.port);

@@ -1,5 +1,6 @@
-/* Whatever a peer sends, what comes out of the machine does not depend on how the bytes were cut, and after an
- * error there is a close frame to send. The first byte of the input chooses the role, the limit and the cuts. */
+/* Whatever a peer sends, what comes out of the machine does not depend on how the bytes were cut, and after
+ * an error there is a close frame to send. The first byte of the input chooses the role, the limit and the
+ * cuts. */
 #include <stdio.h>
 
 #include "base/buf.h"

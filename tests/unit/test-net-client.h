@@ -30,7 +30,7 @@ static inline void turn_loop(Loop *loop)
 /* Until the loop has something to do, or a millisecond. */
 static inline void wait_for_loop(Loop *loop)
 {
-        poll(&(struct pollfd) {.fd = uv_backend_fd(loop_uv(loop)), .events = POLLIN}, 1, 1);
+        poll(&(struct pollfd){.fd = uv_backend_fd(loop_uv(loop)), .events = POLLIN}, 1, 1);
 }
 
 /* Turns the loop until `condition` holds. */
@@ -48,7 +48,7 @@ static inline void client_open(Client *c, Loop *loop, unsigned port)
 {
         struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t) port)};
 
-        *c = (Client) {.loop = loop};
+        *c = (Client){.loop = loop};
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_int_equal(connect(c->fd, (struct sockaddr *) &address, sizeof(address)), 0);
@@ -76,7 +76,8 @@ static inline void client_send(Client *c, const void *data, size_t n_bytes)
         int64_t deadline_ms = clock_monotonic_ms() + WAIT_MS;
 
         while (n_sent < n_bytes && clock_monotonic_ms() < deadline_ms) {
-                ssize_t n = send(c->fd, (const char *) data + n_sent, n_bytes - n_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+                ssize_t n = send(c->fd, (const char *) data + n_sent, n_bytes - n_sent,
+                                 MSG_DONTWAIT | MSG_NOSIGNAL);
 
                 if (n < 0 && errno != EAGAIN)
                         return; /* the server has had enough; the test looks at what it says */
@@ -104,9 +105,10 @@ static inline void client_expect(Client *c, const char *needle)
 
         while (!strstr(client_text(c), needle)) {
                 if (c->eof || clock_monotonic_ms() > deadline_ms)
-                        fail_msg("expected \"%s\", got \"%s\"%s", needle, client_text(c), c->eof ? " and the end" : "");
+                        fail_msg("expected \"%s\", got \"%s\"%s", needle, client_text(c),
+                                 c->eof ? " and the end" : "");
                 turn_loop(c->loop);
-                poll(&(struct pollfd) {.fd = c->fd, .events = POLLIN}, 1, 1);
+                poll(&(struct pollfd){.fd = c->fd, .events = POLLIN}, 1, 1);
                 client_receive(c);
         }
 }
@@ -129,7 +131,7 @@ static inline void client_expect_eof(Client *c)
         while (!c->eof) {
                 assert_true(clock_monotonic_ms() < deadline_ms);
                 turn_loop(c->loop);
-                poll(&(struct pollfd) {.fd = c->fd, .events = POLLIN}, 1, 1);
+                poll(&(struct pollfd){.fd = c->fd, .events = POLLIN}, 1, 1);
                 client_receive(c);
         }
 }

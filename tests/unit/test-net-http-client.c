@@ -1,5 +1,5 @@
-/* The HTTP client and the WebSocket dialler against our own server, and against a bare socket where a server has
- * to misbehave. */
+/* The HTTP client and the WebSocket dialler against our own server, and against a bare socket where a server
+ * has to misbehave. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,7 +89,7 @@ static void on_request(void *userdata, HttpRequest *req)
         else if (str_equal(path, "/ws"))
                 (void) http_upgrade(req, 1 << 20, &SERVER_EVENTS, w, &w->server_peer);
         else if (str_equal(path, "/moved"))
-                http_respond(req, 302, &(HttpHeader) {"Location", "/elsewhere"}, 1, "", 0);
+                http_respond(req, 302, &(HttpHeader){"Location", "/elsewhere"}, 1, "", 0);
         else
                 answer_everything(req);
 }
@@ -181,7 +181,7 @@ static void sends_what_it_is_told(void **state)
         World *w = *state;
         const char *const headers[] = {"X-One: 1", "Content-Type: application/json", NULL};
 
-        perform(w, (HttpCall) {.method = "GET"}, "/a?b=c");
+        perform(w, (HttpCall){.method = "GET"}, "/a?b=c");
         assert_int_equal(w->fault, 0);
         assert_int_equal(w->status, 200);
         assert_true(w->sent);
@@ -189,7 +189,7 @@ static void sends_what_it_is_told(void **state)
         assert_non_null(strstr(w->body, "GET /a?b=c\n"));
         assert_non_null(strstr(w->body, "User-Agent: tester/1\n"));
 
-        perform(w, (HttpCall) {.method = "POST", .headers = headers, .body = "{\"a\":1}", .n_body = 7}, "/p");
+        perform(w, (HttpCall){.method = "POST", .headers = headers, .body = "{\"a\":1}", .n_body = 7}, "/p");
         assert_non_null(strstr(w->body, "POST /p\n"));
         assert_non_null(strstr(w->body, "X-One: 1\n"));
         assert_non_null(strstr(w->body, "Content-Type: application/json\n"));
@@ -197,17 +197,17 @@ static void sends_what_it_is_told(void **state)
         assert_null(strstr(w->body, "Expect"));
         assert_non_null(strstr(w->body, "\n\n{\"a\":1}"));
 
-        perform(w, (HttpCall) {.method = "POST"}, "/p");
+        perform(w, (HttpCall){.method = "POST"}, "/p");
         assert_non_null(strstr(w->body, "Content-Length: 0\n"));
         assert_null(strstr(w->body, "Content-Type"));
-        perform(w, (HttpCall) {.method = "DELETE"}, "/d");
+        perform(w, (HttpCall){.method = "DELETE"}, "/d");
         assert_non_null(strstr(w->body, "DELETE /d\n"));
-        perform(w, (HttpCall) {.method = "PUT", .body = "x", .n_body = 1}, "/d");
+        perform(w, (HttpCall){.method = "PUT", .body = "x", .n_body = 1}, "/d");
         assert_non_null(strstr(w->body, "PUT /d\n"));
-        perform(w, (HttpCall) {.method = "HEAD"}, "/d");
+        perform(w, (HttpCall){.method = "HEAD"}, "/d");
         assert_int_equal(w->status, 200);
         assert_string_equal(w->body, "");
-        perform(w, (HttpCall) {.method = "GET"}, "/moved");
+        perform(w, (HttpCall){.method = "GET"}, "/moved");
         assert_int_equal(w->status, 302);
 }
 
@@ -217,7 +217,7 @@ static void sends_large_bodies(void **state)
         char *body = mem_alloc(900000);
 
         memset(body, 'b', 900000);
-        perform(w, (HttpCall) {.method = "POST", .body = body, .n_body = 900000}, "/p");
+        perform(w, (HttpCall){.method = "POST", .body = body, .n_body = 900000}, "/p");
         assert_int_equal(w->status, 200);
         assert_non_null(strstr(w->body, "Content-Length: 900000\n"));
         free(body);
@@ -227,7 +227,7 @@ static void reports_retry_after(void **state)
 {
         World *w = *state;
 
-        perform(w, (HttpCall) {.method = "GET"}, "/limited");
+        perform(w, (HttpCall){.method = "GET"}, "/limited");
         assert_int_equal(w->status, 429);
         assert_int_equal(w->retry_after_ms, 7000);
 }
@@ -236,9 +236,9 @@ static void limits_the_answer(void **state)
 {
         World *w = *state;
 
-        perform(w, (HttpCall) {.method = "GET", .max_response_bytes = 10}, "/large");
+        perform(w, (HttpCall){.method = "GET", .max_response_bytes = 10}, "/large");
         assert_int_equal(w->status, 200);
-        perform(w, (HttpCall) {.method = "GET", .max_response_bytes = 9}, "/large");
+        perform(w, (HttpCall){.method = "GET", .max_response_bytes = 9}, "/large");
         assert_true(w->fault < 0);
         assert_int_equal(w->status, 0);
         assert_true(w->sent);
@@ -250,7 +250,7 @@ static void keeps_its_deadline(void **state)
         World *w = *state;
         int64_t start_ms = clock_monotonic_ms();
 
-        perform(w, (HttpCall) {.method = "GET", .timeout_ms = 80}, "/hold");
+        perform(w, (HttpCall){.method = "GET", .timeout_ms = 80}, "/hold");
         assert_true(w->fault < 0);
         assert_true(w->sent);
         assert_in_range(clock_monotonic_ms() - start_ms, 70, 2000);
@@ -274,7 +274,7 @@ static int listen_bare(unsigned *ret_port)
 
 static void accept_bare(World *w, int listener, Client *ret)
 {
-        *ret = (Client) {.loop = w->loop, .fd = -1};
+        *ret = (Client){.loop = w->loop, .fd = -1};
         WAIT_UNTIL(w->loop, (ret->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0);
 }
 
@@ -286,7 +286,7 @@ static void knows_when_nothing_was_sent(void **state)
 
         close(listen_bare(&port)); /* nobody listens there now */
         snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
-        perform(w, (HttpCall) {.method = "POST", .body = "x", .n_body = 1}, url);
+        perform(w, (HttpCall){.method = "POST", .body = "x", .n_body = 1}, url);
         assert_true(w->fault < 0);
         assert_false(w->sent);
 }
@@ -300,7 +300,7 @@ static void never_repeats_a_request_by_itself(void **state)
         char url[64], byte;
 
         snprintf(url, sizeof(url), "http://127.0.0.1:%u/", port);
-        send_call(w, (HttpCall) {.method = "POST", .body = "one", .n_body = 3}, url, NULL);
+        send_call(w, (HttpCall){.method = "POST", .body = "one", .n_body = 3}, url, NULL);
         accept_bare(w, listener, &c);
         client_expect(&c, "\r\n\r\none");
         client_send_str(&c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
@@ -308,7 +308,7 @@ static void never_repeats_a_request_by_itself(void **state)
         assert_int_equal(w->status, 200);
 
         /* The kept connection takes the second request, and dies. */
-        send_call(w, (HttpCall) {.method = "POST", .body = "two", .n_body = 3}, url, NULL);
+        send_call(w, (HttpCall){.method = "POST", .body = "two", .n_body = 3}, url, NULL);
         client_expect(&c, "\r\n\r\ntwo");
         client_close(&c);
         WAIT_UNTIL(w->loop, w->n_done == 2);
@@ -351,13 +351,13 @@ static void cancels_without_a_callback(void **state)
         World *w = *state;
         HttpOp *op = NULL;
 
-        send_call(w, (HttpCall) {.method = "GET"}, "/hold", &op);
+        send_call(w, (HttpCall){.method = "GET"}, "/hold", &op);
         WAIT_UNTIL(w->loop, w->held);
         http_op_cancel(op);
         WAIT_UNTIL(w->loop, !w->held);
-        send_call(w, (HttpCall) {.method = "GET"}, "/hold", &op);
+        send_call(w, (HttpCall){.method = "GET"}, "/hold", &op);
         http_op_cancel(op); /* before anything happened */
-        perform(w, (HttpCall) {.method = "GET"}, "/a");
+        perform(w, (HttpCall){.method = "GET"}, "/a");
         assert_int_equal(w->n_done, 1);
 }
 
@@ -366,8 +366,8 @@ static void the_client_may_be_freed_in_a_callback(void **state)
         World *w = *state;
 
         w->free_client_in_done = true;
-        send_call(w, (HttpCall) {.method = "GET"}, "/hold", NULL);
-        perform(w, (HttpCall) {.method = "GET"}, "/a");
+        send_call(w, (HttpCall){.method = "GET"}, "/hold", NULL);
+        perform(w, (HttpCall){.method = "GET"}, "/a");
         assert_int_equal(w->n_done, 1);
         WAIT_UNTIL(w->loop, !w->held);
 }
@@ -380,7 +380,7 @@ static void reuses_connections_under_load(void **state)
                 unsigned n = w->n_done;
 
                 for (unsigned i = 0; i < 50; i++)
-                        send_call(w, (HttpCall) {.method = "POST", .body = "x", .n_body = 1}, "/p", NULL);
+                        send_call(w, (HttpCall){.method = "POST", .body = "x", .n_body = 1}, "/p", NULL);
                 WAIT_UNTIL(w->loop, w->n_done == n + 50);
                 assert_int_equal(w->fault, 0);
         }
@@ -420,7 +420,8 @@ static void client_end(void *userdata, unsigned code, const char *reason)
         w->peer = NULL;
 }
 
-static const WsPeerEvents CLIENT_EVENTS = {client_text_frame, client_ping, client_pong, client_end, client_binary};
+static const WsPeerEvents CLIENT_EVENTS = {client_text_frame, client_ping, client_pong, client_end,
+                                           client_binary};
 
 static void on_dialled(void *userdata, const WsDialResult *result)
 {
@@ -509,7 +510,7 @@ static void requests_leave_open_websockets_alone(void **state)
         ws_peer_pause_reading(w->peer, true);
         ws_peer_send_text(w->server_peer, "unread", 6);
         for (unsigned i = 0; i < 3; i++)
-                perform(w, (HttpCall) {.method = "GET"}, "/a");
+                perform(w, (HttpCall){.method = "GET"}, "/a");
         ws_peer_pause_reading(w->peer, false);
         WAIT_UNTIL(w->loop, strstr(log_of(w), "text:unread;"));
 }
@@ -584,8 +585,9 @@ static void checks_the_handshake(void **state)
 {
         World *w = *state;
 
-        dial_bare(w, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+        dial_bare(w,
+                  "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
                   "wrong Sec-WebSocket-Accept");
         dial_bare(w, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n",
                   "the server did not upgrade to WebSocket");

@@ -189,7 +189,9 @@ static void answers_simple_requests(void **state)
         exchange(w, "GET /error HTTP/1.1\r\n" HOST "\r\n",
                  "{\"error\":{\"code\":\"invalid\",\"message\":\"No such thing.\",\"field\":\"name\"}}");
         exchange(w, "POST / HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello", "\r\n\r\nhello");
-        exchange(w, "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nX: y\r\n\r\n",
+        exchange(w,
+                 "POST / HTTP/1.1\r\n" HOST
+                 "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nX: y\r\n\r\n",
                  "Content-Length: 6\r\n\r\nhello!");
 }
 
@@ -281,8 +283,12 @@ static void refuses_malformed_requests(void **state)
         refused(w, "GET /a%00b HTTP/1.1\r\n" HOST "\r\n", "400");
         refused(w, "CONNECT host:80 HTTP/1.1\r\n" HOST "\r\n", "400");
         refused(w, "GET / HTTP/2.0\r\n" HOST "\r\n", "505");
-        refused(w, "POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400");
-        refused(w, "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n", "400");
+        refused(w,
+                "POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "400");
+        refused(w,
+                "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n",
+                "400");
         refused(w, "POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", "400");
         refused(w, "POST / HTTP/1.1\r\n" HOST "Content-Length: +1\r\n\r\na", "400");
         refused(w, "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "501");
@@ -318,18 +324,23 @@ static void refuses_what_is_over_a_limit(void **state)
                 {"", "\r\n", 2000, "", "431"},
                 {"POST / HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n", "a", 1, "", "413"},
                 {"POST / HTTP/1.1\r\n" HOST "Content-Length: 99999999999\r\n\r\n", "a", 1, "", "413"},
-                {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", "2\r\nab\r\n", 501, "", "413"},
-                {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1;", "a", 3000, "=b\r\n", "431"},
-                {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n", 2000, "", "431"},
+                {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", "2\r\nab\r\n", 501, "",
+                 "413"},
+                {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1;", "a", 3000, "=b\r\n",
+                 "431"},
+                {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n", "A: b\r\n", 2000, "",
+                 "431"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                _cleanup_free_ char *request = repeat(cases[i].head, cases[i].unit, cases[i].n, cases[i].tail);
+                _cleanup_free_ char *request =
+                        repeat(cases[i].head, cases[i].unit, cases[i].n, cases[i].tail);
 
                 refused(w, request, cases[i].status);
         }
         {
-                _cleanup_free_ char *request = repeat("POST / HTTP/1.1\r\n" HOST "Content-Length: 1000\r\n\r\n", "a", 1000, "");
+                _cleanup_free_ char *request =
+                        repeat("POST / HTTP/1.1\r\n" HOST "Content-Length: 1000\r\n\r\n", "a", 1000, "");
 
                 exchange(w, request, "Content-Length: 1000\r\n");
         }
@@ -338,7 +349,8 @@ static void refuses_what_is_over_a_limit(void **state)
 static void the_answer_survives_a_client_that_keeps_sending(void **state)
 {
         World *w = *state;
-        _cleanup_free_ char *request = repeat("POST / HTTP/1.1\r\n" HOST "Content-Length: 9000000\r\n\r\n", "aaaaaaaaaa", 50000, "");
+        _cleanup_free_ char *request =
+                repeat("POST / HTTP/1.1\r\n" HOST "Content-Length: 9000000\r\n\r\n", "aaaaaaaaaa", 50000, "");
 
         refused(w, request, "413");
 }
@@ -498,7 +510,8 @@ static void upgrades_to_websocket(void **state)
         client_send(&c, "\x81\x82\0\0\0\0yo", 8);
         client_expect(&c, "\x81\x02yo");
         client_send(&c, "\x81\x84\0\0\0\0quit", 10);
-        client_expect(&c, "\x88\x07\x03\xE8" "asked");
+        client_expect(&c, "\x88\x07\x03\xE8"
+                          "asked");
         client_send(&c, "\x88\x82\0\0\0\0\x03\xE8", 8);
         client_expect_eof(&c);
         assert_string_equal(buf_bytes(&w->log), "end:1000:;");
@@ -550,7 +563,8 @@ static void a_websocket_ends_in_each_way(void **state)
 
         ws_open(&c, w); /* it never answers our close */
         ws_peer_close(w->peer, 1001, "bye");
-        client_expect(&c, "\x88\x05\x03\xE9" "bye");
+        client_expect(&c, "\x88\x05\x03\xE9"
+                          "bye");
         client_expect_eof(&c);
         assert_string_equal(buf_bytes(&w->log), "end:1006:;");
         client_close(&c);
@@ -579,21 +593,28 @@ static void refuses_what_is_not_a_handshake(void **state)
 {
         World *w = *state;
         const char *const bad[] = {
-                "GET /ws HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                "GET /ws HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "GET /ws HTTP/1.1\r\n" HOST
+                "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n\r\n",
+                "GET /ws HTTP/1.1\r\n" HOST
+                "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
                 "Sec-WebSocket-Key: short\r\n\r\n",
-                "POST /ws HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "POST /ws HTTP/1.1\r\n" HOST
+                "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n"
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(bad); i++)
                 exchange(w, bad[i], "HTTP/1.1 400 Bad Request\r\n");
         exchange(w, "GET /ws HTTP/1.1\r\n" HOST "\r\n", "HTTP/1.1 426 Upgrade Required\r\n");
-        exchange(w, "GET /ws HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 8\r\n\r\n",
+        exchange(w,
+                 "GET /ws HTTP/1.1\r\n" HOST
+                 "Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 8\r\n\r\n",
                  "Sec-WebSocket-Version: 13\r\n");
         assert_null(w->peer);
         /* An offer to upgrade that is not taken up leaves HTTP as it is. */
-        exchange(w, "GET /a HTTP/1.1\r\n" HOST "Upgrade: h2c\r\nConnection: upgrade\r\n\r\nGET /b HTTP/1.1\r\n" HOST "\r\n",
+        exchange(w,
+                 "GET /a HTTP/1.1\r\n" HOST
+                 "Upgrade: h2c\r\nConnection: upgrade\r\n\r\nGET /b HTTP/1.1\r\n" HOST "\r\n",
                  "X-Path: /b\r\n");
 }
 
@@ -630,7 +651,8 @@ int main(void)
                 TEST(tells_the_handler_that_the_client_is_gone),
                 TEST(a_client_may_end_its_direction_first),
                 cmocka_unit_test_setup_teardown(a_slow_request_meets_its_deadline, setup_impatient, teardown),
-                cmocka_unit_test_setup_teardown(a_client_that_reads_nothing_is_cut, setup_impatient, teardown),
+                cmocka_unit_test_setup_teardown(a_client_that_reads_nothing_is_cut, setup_impatient,
+                                                teardown),
                 TEST(streams_events),
                 TEST(refuses_more_connections_than_allowed),
                 TEST(the_server_may_be_freed_in_a_handler),

@@ -48,7 +48,8 @@ static void on_drain(void *userdata)
 static void on_request(void *userdata, HttpRequest *req)
 {
         World *w = userdata;
-        const HttpHeader headers[] = {{"Content-Type", "text/event-stream"}, {"Set-Cookie", "a"}, {"Set-Cookie", "b"}};
+        const HttpHeader headers[] = {
+                {"Content-Type", "text/event-stream"}, {"Set-Cookie", "a"}, {"Set-Cookie", "b"}};
 
         if (str_equal(http_request_path(req), "/hold")) {
                 w->held = req;
@@ -252,12 +253,9 @@ static void may_be_ended_from_inside(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(passes_an_answer_on_while_it_arrives),
-                TEST(passes_short_answers_on),
-                TEST(has_a_deadline_until_the_head),
-                TEST(tells_of_an_answer_that_breaks_off),
-                TEST(a_paused_stream_pushes_back),
-                TEST(may_be_ended_from_inside),
+                TEST(passes_an_answer_on_while_it_arrives), TEST(passes_short_answers_on),
+                TEST(has_a_deadline_until_the_head),        TEST(tells_of_an_answer_that_breaks_off),
+                TEST(a_paused_stream_pushes_back),          TEST(may_be_ended_from_inside),
         };
 
         return cmocka_run_group_tests_name("net/http-stream", tests, NULL, NULL);

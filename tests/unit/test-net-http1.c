@@ -69,13 +69,16 @@ static void parses_requests(void **state)
         check_with(HTTP1_REQUEST,
                    "\r\nGET / HTTP/1.1\r\n" HOST "\r\n"
                    "POST /p HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc"
-                   "PUT /q HTTP/1.1\r\n" HOST "Transfer-Encoding: Chunked\r\n\r\n1;x=\"y\"\r\na\r\n2\r\nbc\r\n0\r\nT: t\r\n\r\n"
+                   "PUT /q HTTP/1.1\r\n" HOST
+                   "Transfer-Encoding: Chunked\r\n\r\n1;x=\"y\"\r\na\r\n2\r\nbc\r\n0\r\nT: t\r\n\r\n"
                    "DELETE /d?x HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"
                    "GET /old HTTP/1.0\r\n\r\n",
-                   "GET /();POST /p(abc);PUT /q(abc);DELETE /d?x close();GET /old close();", HTTP1_DONE, false);
+                   "GET /();POST /p(abc);PUT /q(abc);DELETE /d?x close();GET /old close();", HTTP1_DONE,
+                   false);
         /* An upgrade is the business of the layer above. */
         check_with(HTTP1_REQUEST,
-                   "GET /ws HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET / HTTP/1.1\r\n" HOST "\r\n",
+                   "GET /ws HTTP/1.1\r\n" HOST
+                   "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET / HTTP/1.1\r\n" HOST "\r\n",
                    "GET /ws();GET /();", HTTP1_DONE, false);
 }
 
@@ -85,14 +88,17 @@ static void parses_responses(void **state)
                    "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok"
                    "HTTP/1.1 204 No Content\r\n\r\n",
                    "103();200(ok);204();", HTTP1_DONE, false);
-        check_with(HTTP1_RESPONSE, "HTTP/1.1 200 OK\r\n\r\nuntil the end", "200 close(until the end);", HTTP1_DONE, true);
-        check_with(HTTP1_RESPONSE, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok", "", HTTP1_E_MALFORMED, true);
+        check_with(HTTP1_RESPONSE, "HTTP/1.1 200 OK\r\n\r\nuntil the end", "200 close(until the end);",
+                   HTTP1_DONE, true);
+        check_with(HTTP1_RESPONSE, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nok", "", HTTP1_E_MALFORMED,
+                   true);
         check_with(HTTP1_RESPONSE, "HTTP/1.1 200 OK\r\nConte", "", HTTP1_E_MALFORMED, true);
 }
 
 static void tells_where_the_message_ends(void **state)
 {
-        static const char TEXT[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x02hi";
+        static const char TEXT[] =
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x02hi";
         Http1 *h = http1_new(HTTP1_RESPONSE, &LIMITS);
         size_t n_used;
 
@@ -106,8 +112,9 @@ static void tells_where_the_message_ends(void **state)
 
 static void finds_headers(void **state)
 {
-        static const char TEXT[] = "GET / HTTP/1.1\r\n" HOST "Empty:\r\nA:  b \t\r\nConnection: keep-alive , Upgrade\r\n"
-                                   "connection: x,,y\r\n\r\n";
+        static const char TEXT[] =
+                "GET / HTTP/1.1\r\n" HOST "Empty:\r\nA:  b \t\r\nConnection: keep-alive , Upgrade\r\n"
+                "connection: x,,y\r\n\r\n";
         Http1 *h = http1_new(HTTP1_REQUEST, &LIMITS);
         const char *name, *value;
         size_t n_used;
@@ -130,11 +137,14 @@ static void finds_headers(void **state)
 static void the_first_fault_counts(void **state)
 {
         /* Both lines are wrong; what is said must not depend on how much was read at once. */
-        check_with(HTTP1_REQUEST, "GET / HTTP/1.1\r\n" HOST "X: a\r\n b\r\nContent-Length: 101\r\n\r\n", "", HTTP1_E_MALFORMED, false);
-        check_with(HTTP1_REQUEST, "GET / HTTP/1.1\nHost: x\r\nContent-Length: 101\r\n\r\n", "", HTTP1_E_MALFORMED, false);
-        check_with(HTTP1_REQUEST, "GET / HTTP/1.1\r\n" HOST "Content-Length: 101\r\n\r\n", "", HTTP1_E_BODY_TOO_LARGE, false);
-        check_with(HTTP1_REQUEST, "GET / HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551616\r\n\r\n", "",
+        check_with(HTTP1_REQUEST, "GET / HTTP/1.1\r\n" HOST "X: a\r\n b\r\nContent-Length: 101\r\n\r\n", "",
                    HTTP1_E_MALFORMED, false);
+        check_with(HTTP1_REQUEST, "GET / HTTP/1.1\nHost: x\r\nContent-Length: 101\r\n\r\n", "",
+                   HTTP1_E_MALFORMED, false);
+        check_with(HTTP1_REQUEST, "GET / HTTP/1.1\r\n" HOST "Content-Length: 101\r\n\r\n", "",
+                   HTTP1_E_BODY_TOO_LARGE, false);
+        check_with(HTTP1_REQUEST, "GET / HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551616\r\n\r\n",
+                   "", HTTP1_E_MALFORMED, false);
 }
 
 int main(void)

@@ -40,11 +40,14 @@ static void parses_the_examples_of_the_standard(void **state)
 
 static void parses_the_corners(void **state)
 {
-        CHECK("\xEF\xBB\xBF" "data: a\r\n\r\nevent: e\rdata: b\r\r", "[message|-|a][e|-|b]");
+        CHECK("\xEF\xBB\xBF"
+              "data: a\r\n\r\nevent: e\rdata: b\r\r",
+              "[message|-|a][e|-|b]");
         CHECK("event: lost\n\ndata: a\n\n", "[message|-|a]");
         CHECK("id: 7\ndata: a\n\ndata: b\n\n", "[message|7|a][message|7|b]");
         CHECK("id: x\0y\ndata: a\n\n", "[message|-|a]");
-        CHECK("data: a\0b\n\n", "[message|-|a\xEF\xBF\xBD" "b]");
+        CHECK("data: a\0b\n\n", "[message|-|a\xEF\xBF\xBD"
+                                "b]");
         CHECK("retry: 10\nunknown: x\n:comment\ndata: a\n\n", "[message|-|a]");
         CHECK("data : a\n\n", "");
         CHECK("data: unfinished\n", "");
@@ -70,7 +73,9 @@ static void formats_what_it_can_parse(void **state)
 
         sse_format(&out, NULL, NULL, "one");
         sse_format(&out, "tick\nx", "7", "a\r\nb\rc\nd\n");
-        assert_string_equal(buf_bytes(&out), "data: one\n\nevent: tickx\nid: 7\ndata: a\ndata: b\ndata: c\ndata: d\ndata: \n\n");
+        assert_string_equal(
+                buf_bytes(&out),
+                "data: one\n\nevent: tickx\nid: 7\ndata: a\ndata: b\ndata: c\ndata: d\ndata: \n\n");
         check(buf_bytes(&out), buf_len(&out), "[message|-|one][tickx|7|a\nb\nc\nd\n]");
         buf_deinit(&out);
 }

@@ -1,5 +1,5 @@
-/* https and wss: certificates are verified, and frames survive TLS records and back-pressure. The server is our own
- * behind a small TLS relay in a thread. */
+/* https and wss: certificates are verified, and frames survive TLS records and back-pressure. The server is
+ * our own behind a small TLS relay in a thread. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -119,7 +119,8 @@ static void pump(SSL *ssl, int plain)
         char buffer[16384];
 
         for (;;) {
-                struct pollfd fds[] = {{.fd = SSL_get_fd(ssl), .events = POLLIN}, {.fd = plain, .events = POLLIN}};
+                struct pollfd fds[] = {{.fd = SSL_get_fd(ssl), .events = POLLIN},
+                                       {.fd = plain, .events = POLLIN}};
 
                 if (SSL_pending(ssl) == 0 && poll(fds, 2, 30000) <= 0)
                         return;
@@ -349,7 +350,8 @@ static void output_grows_while_tls_is_full(void **state)
         memset(text, 'x', sizeof(text));
         dial(w, "localhost");
         ws_peer_pause_reading(w->server_peer, true);
-        for (unsigned i = 0; i < 600; i++) { /* the output buffer moves while a TLS record waits to be repeated */
+        for (unsigned i = 0; i < 600;
+             i++) { /* the output buffer moves while a TLS record waits to be repeated */
                 ws_peer_send_text(w->peer, text, sizeof(text));
                 turn_loop(w->loop);
         }

@@ -17,10 +17,11 @@ typedef struct UrlCase {
 static void parses_urls(void **state)
 {
         static const UrlCase CASES[] = {
-                {"https://slack.com/api/chat.postMessage", "https", "slack.com", 443, "/api/chat.postMessage"},
+                {"https://slack.com/api/chat.postMessage", "https", "slack.com", 443,
+                 "/api/chat.postMessage"},
                 {"http://127.0.0.1:3000", "http", "127.0.0.1", 3000, "/"},
-                {"WSS://Wss-Primary.Slack.com/link/?ticket=a%20b&app_id=c", "wss", "wss-primary.slack.com", 443,
-                 "/link/?ticket=a%20b&app_id=c"},
+                {"WSS://Wss-Primary.Slack.com/link/?ticket=a%20b&app_id=c", "wss", "wss-primary.slack.com",
+                 443, "/link/?ticket=a%20b&app_id=c"},
                 {"ws://[2001:DB8::1]:8000/x", "ws", "2001:db8::1", 8000, "/x"},
                 {"ws://[::1]", "ws", "::1", 80, "/"},
                 {"http://host?q=1", "http", "host", 80, "/?q=1"},
@@ -45,11 +46,30 @@ static void parses_urls(void **state)
 static void refuses_what_is_not_such_a_url(void **state)
 {
         static const char *const BAD[] = {
-                "", "slack.com", "ftp://host/", "http:/host", "://host", "http://", "http:///path",
-                "http://user@host/", "http://user:secret@host/", "http://host:0/", "http://host:65536/",
-                "http://host:8a/", "http://host:/", "http://host:123456/", "http://[::1/", "http://[]/",
-                "http://[::1]x/", "http://[g::1]/", "http://ho st/", "http://host/a b", "http://host/\r\nX: y",
-                "http://host\\evil/", "http://h\xC3\xB6st/", "http://a%2eb/",
+                "",
+                "slack.com",
+                "ftp://host/",
+                "http:/host",
+                "://host",
+                "http://",
+                "http:///path",
+                "http://user@host/",
+                "http://user:secret@host/",
+                "http://host:0/",
+                "http://host:65536/",
+                "http://host:8a/",
+                "http://host:/",
+                "http://host:123456/",
+                "http://[::1/",
+                "http://[]/",
+                "http://[::1]x/",
+                "http://[g::1]/",
+                "http://ho st/",
+                "http://host/a b",
+                "http://host/\r\nX: y",
+                "http://host\\evil/",
+                "http://h\xC3\xB6st/",
+                "http://a%2eb/",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(BAD); i++) {
@@ -131,10 +151,8 @@ static void limits_forms(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(parses_urls),
-                cmocka_unit_test(refuses_what_is_not_such_a_url),
-                cmocka_unit_test(encodes_and_decodes),
-                cmocka_unit_test(parses_forms),
+                cmocka_unit_test(parses_urls),         cmocka_unit_test(refuses_what_is_not_such_a_url),
+                cmocka_unit_test(encodes_and_decodes), cmocka_unit_test(parses_forms),
                 cmocka_unit_test(limits_forms),
         };
 

@@ -156,9 +156,14 @@ static void delivers_messages(void **state)
 
         text_frame(&in, 0x81, "Hello");
         text_frame(&in, 0x81, "");
-        text_frame(&in, 0x81, "Gr\xC3\xBC\xC3\x9F" "e");
+        text_frame(&in, 0x81,
+                   "Gr\xC3\xBC\xC3\x9F"
+                   "e");
         frame(&in, 0x82, true, "\0\xff", 2);
-        check(&in, "text:Hello;text:;text:Gr\xC3\xBC\xC3\x9F" "e;binary#2;", false);
+        check(&in,
+              "text:Hello;text:;text:Gr\xC3\xBC\xC3\x9F"
+              "e;binary#2;",
+              false);
 }
 
 static void joins_fragments_around_control_frames(void **state)
@@ -259,9 +264,10 @@ static void refuses_violations(void **state)
                 {BYTES("\x8B\x80" MASK), "close:1002:unknown opcode;"},
                 {BYTES("\x80\x80" MASK), "close:1002:continuation of nothing;"},
                 {BYTES("\x01\x80" MASK "\x81\x80" MASK), "close:1002:new message inside another;"},
-                {BYTES("\x09\x80" MASK), "close:1002:malformed frame;"},           /* a fragmented ping */
-                {BYTES("\x89\xFE\x00\x7E" MASK), "close:1002:malformed frame;"},   /* a ping of 126 bytes */
-                {BYTES("\x81\xFE\x00\x05" MASK), "close:1002:malformed frame;"},   /* a length not in its shortest form */
+                {BYTES("\x09\x80" MASK), "close:1002:malformed frame;"},         /* a fragmented ping */
+                {BYTES("\x89\xFE\x00\x7E" MASK), "close:1002:malformed frame;"}, /* a ping of 126 bytes */
+                {BYTES("\x81\xFE\x00\x05" MASK),
+                 "close:1002:malformed frame;"}, /* a length not in its shortest form */
                 {BYTES("\x81\xFF\x80\0\0\0\0\0\0\0" MASK), "close:1002:malformed frame;"},
                 {BYTES("\x88\x81" MASK "\x03"), "close:1002:close frame of one byte;"},
                 {BYTES("\x88\x82" MASK "\x03\xE7"), "close:1002:invalid close code;"}, /* 999 */
@@ -288,7 +294,10 @@ static void echoes_a_close_and_ignores_the_rest(void **state)
 {
         Buf in = {0}, out = {0};
 
-        frame(&in, 0x88, true, "\x0F\xA0" "bye", 5);
+        frame(&in, 0x88, true,
+              "\x0F\xA0"
+              "bye",
+              5);
         text_frame(&in, 0x81, "ignored");
         check_as(WSOCK_SERVER, &in, 100, "close:4000:bye;", false, &out);
         expect_bytes(&out, "\x88\x02\x0F\xA0", 4);
@@ -318,7 +327,10 @@ static void sends_nothing_after_a_close(void **state)
         assert_true(wsock_close_received(w));
         assert_string_equal(buf_bytes(&seen.log), "text:last words;ping:unanswered;close:1001:;");
         drain(w, &out);
-        expect_bytes(&out, "\x81\x01" "a\x88\x07\x03\xE9going", 12);
+        expect_bytes(&out,
+                     "\x81\x01"
+                     "a\x88\x07\x03\xE9going",
+                     12);
         assert_int_equal(wsock_queued_bytes(w), 0);
         buf_deinit(&in);
         buf_deinit(&seen.log);
