@@ -19,8 +19,10 @@ const MAX_SEEN_EVENTS = 20_000;
 const MAX_SEEN_MESSAGES = 10_000;
 const MAX_TRACKED = 5000;
 const MAX_MESSAGE_PARTS = 200;
-/** A user message is complete at the session's next event; this bounds the wait should none come. */
-const MESSAGE_PARTS_WAIT_MS = 500;
+/** A user message is complete at the session's next change; should none come, this long after its last part. */
+const MESSAGE_SETTLE_MS = 500;
+/** A message without anything visible by then is not one that a person wrote. */
+const MESSAGE_GIVE_UP_MS = 60_000;
 const TOOL_STATUSES = new Set(["pending", "running", "completed", "error"]);
 
 export type EventSink = {
@@ -135,24 +137,25 @@ export class Events {
     }
   }
 
-  // --- a user message: first its envelope, then its parts, each an event of its own
+  // --- a user message: first its envelope, then its parts, each an event of its own. Between them come others
+  // where a run is going on, and the parts may take a second to be stored.
 
   #belongsToArriving(sessionId: string, type: string, props: JsonObject): boolean {
     const arriving = this.#arriving.get(sessionId);
-    if (!arriving) return true;
-    const id = type === "message.updated" ? objectOf(props["info"])["id"]
-      : type === "message.part.updated" ? objectOf(props["part"])["messageID"] : undefined;
-    return id === arriving.info["id"];
+    if (!arriving || type.startsWith("message.part.")) return true;
+    return type === "message.updated" && objectOf(props["info"])["id"] === arriving.info["id"];
   }
 
-  #arrived(sessionId: string): void {
+  /** Tells the message once it has something to tell; `giveUp` forgets one that has not. */
+  #arrived(sessionId: string, giveUp = false): void {
     const arriving = this.#arriving.get(sessionId);
     if (!arriving) return;
-    this.#arriving.delete(sessionId);
-    clearTimeout(arriving.timer);
     const { place, info } = arriving;
     const parts = [...arriving.parts.values()];
     const speaks = parts.some((part) => isVisibleText(part) || ["file", "agent", "subtask"].includes(stringOf(part["type"])));
+    if (!speaks && !giveUp) return;
+    this.#arriving.delete(sessionId);
+    clearTimeout(arriving.timer);
     if (!speaks || parts.some((part) => part["type"] === "compaction")) return;
     const created = objectOf(info["time"])["created"];
     // A fork copies messages into the new session; they were said, and announced, long before it.
@@ -170,14 +173,20 @@ export class Events {
     });
   }
 
+  #armArrival(sessionId: string, wait_ms: number): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => this.#arrived(sessionId, true), wait_ms);
+    timer.unref?.();
+    return timer;
+  }
+
   #messageUpdated(place: Place, props: JsonObject): void {
     const info = objectOf(props["info"]);
     const id = info["id"];
     if (info["role"] !== "user" || !isId(id)) return;
     for (const notify of this.#storedWaiters.get(id) ?? []) notify();
     if (!this.#userMessages.add(id) || place.session_id !== place.root_id) return;
-    const timer = setTimeout(() => this.#arrived(place.session_id), MESSAGE_PARTS_WAIT_MS);
-    timer.unref?.();
+    this.#arrived(place.session_id, true);
+    const timer = this.#armArrival(place.session_id, MESSAGE_GIVE_UP_MS);
     this.#arriving.set(place.session_id, { place, info, parts: new Map(), timer });
   }
 
@@ -188,6 +197,10 @@ export class Events {
     const arriving = this.#arriving.get(place.session_id);
     if (arriving && arriving.info["id"] === messageID) {
       if (arriving.parts.size < MAX_MESSAGE_PARTS) arriving.parts.set(id, part);
+      if (isVisibleText(part)) {
+        clearTimeout(arriving.timer);
+        arriving.timer = this.#armArrival(place.session_id, MESSAGE_SETTLE_MS);
+      }
       return;
     }
     if (type === "tool") this.#toolUpdated(place, messageID, part);

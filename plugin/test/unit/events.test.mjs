@@ -194,6 +194,16 @@ test("synthetic, compaction and copied messages are not received, later changes 
   assert.deepEqual(of(map.said, "message.received").map((e) => e.message.id), ["msg_4"]);
 });
 
+test("a prompt into a running session is complete although the run goes on between its parts", () => {
+  const delta = (text) => event("message.part.delta", { sessionID: "ses_1", messageID: "msg_a", partID: "prt_a", field: "text", delta: text });
+  const map = feed(mapping(), created("ses_1"), status("ses_1", "busy"), delta("w0 "), userMessage("ses_1", "msg_1"), delta("w1 "),
+    status("ses_1", "busy"),
+    part("ses_1", "msg_1", "prt_1", { type: "text", text: "From Ann:", synthetic: true }), delta("w2 "),
+    part("ses_1", "msg_1", "prt_2", { type: "text", text: "one" }), delta("w3 "),
+    part("ses_1", "msg_1", "prt_3", { type: "text", text: "two" }), status("ses_1", "busy"));
+  assert.deepEqual(of(map.said, "message.received").map((e) => e.message.text), ["one\n\ntwo"]);
+});
+
 test("a message that nothing follows is told after a moment", async () => {
   const map = feed(mapping(), created("ses_1"), userMessage("ses_1", "msg_1"), part("ses_1", "msg_1", "prt_1", { type: "text", text: "hi" }));
   assert.equal(of(map.said, "message.received").length, 0);
