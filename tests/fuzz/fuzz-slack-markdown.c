@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (size == 0)
                 return 0;
         limits.max_blocks = data[0] & 0x0F;
-        limits.max_text_bytes = (size_t) (data[0] >> 4) * 1000;
+        limits.max_text_chars = (size_t) (data[0] >> 4) * 1000;
         messages = slack_markdown_messages((const char *) data + 1, size - 1, &limits);
         if (json_array_size(messages) == 0)
                 abort();

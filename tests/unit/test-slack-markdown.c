@@ -226,7 +226,7 @@ static void test_fence_is_closed_and_opened_again(void **state)
 
 static void test_heading_is_not_left_alone(void **state)
 {
-        SlackMarkdownLimits limits = {.max_text_bytes = 3000};
+        SlackMarkdownLimits limits = {.max_text_chars = 3000};
         Buf text = {0};
         json_t *messages;
 
@@ -348,7 +348,7 @@ static void test_random_text_keeps_the_limits(void **state)
         uint32_t seed = 12345;
 
         for (unsigned round = 0; round < 300; round++) {
-                SlackMarkdownLimits limits = {.max_blocks = round % 7, .max_text_bytes = round % 5 * 2000};
+                SlackMarkdownLimits limits = {.max_blocks = round % 7, .max_text_chars = round % 5 * 2000};
                 Buf text = {0};
                 json_t *messages, *message;
                 size_t i;

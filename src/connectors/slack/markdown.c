@@ -71,12 +71,13 @@ static void item_plain(const MarkdownItem *item, Buf *out)
 static void finish_message(Packer *p)
 {
         _cleanup_free_ char *text = NULL;
+        size_t n_text = buf_len(&p->fallback);
 
         if (json_array_size(p->blocks) == 0)
                 return;
-        while (buf_len(&p->fallback) > 0 && buf_bytes(&p->fallback)[buf_len(&p->fallback) - 1] == '\n')
-                p->fallback.data[--p->fallback.n_bytes] = 0;
-        text = slack_clean(buf_bytes(&p->fallback), buf_len(&p->fallback));
+        while (n_text > 0 && buf_bytes(&p->fallback)[n_text - 1] == '\n')
+                n_text--;
+        text = slack_clean(buf_bytes(&p->fallback), n_text);
         json_array_append_new(p->messages, slack_message(text, p->blocks));
         p->blocks = json_array();
         p->rich = NULL;
@@ -364,8 +365,8 @@ json_t *slack_markdown_messages(const char *markdown, size_t n_bytes, const Slac
 
         if (limits && limits->max_blocks)
                 p.max_blocks = MIN2(limits->max_blocks, (size_t) SLACK_BLOCKS_MAX);
-        if (limits && limits->max_text_bytes)
-                p.max_chars = MIN2(MAX2(limits->max_text_bytes, (size_t) LEAST_CHARS),
+        if (limits && limits->max_text_chars)
+                p.max_chars = MIN2(MAX2(limits->max_text_chars, (size_t) LEAST_CHARS),
                                    (size_t) SLACK_MESSAGE_CHARS_MAX);
         markdown_parse(markdown, n_bytes, MIN2((size_t) SLACK_TABLE_CHARS_MAX, p.max_chars - SEPARATOR_CHARS),
                        &items);

@@ -17,7 +17,7 @@
 
 typedef struct SlackMarkdownLimits {
         size_t max_blocks;     /* per message, at most 50; 0 = 45 */
-        size_t max_text_bytes; /* over all blocks of one message, in characters (addresses of links counted),
+        size_t max_text_chars; /* over all blocks of one message, in characters (addresses of links counted),
                                 * from 3,000 to 12,000; 0 = 11,000 */
 } SlackMarkdownLimits;
 
@@ -27,7 +27,7 @@ typedef struct SlackMarkdownLimits {
  * preformatted text). A code fence that does not fit is closed and opened again in the next message; nothing
  * is lost and order is kept. Empty input gives one message saying "(no text)".
  *
- * Work and output are linear in n_bytes: a text that would swell more than 4-fold (Markdown can: references,
+ * What comes out is linear in n_bytes: a text that would swell more than 4-fold (Markdown can: references,
  * table rows) or is beyond 512 KiB comes out as it was written, preformatted. */
 json_t *slack_markdown_messages(const char *markdown, size_t n_bytes, const SlackMarkdownLimits *limits);
 /* The same text without markup on one line, cut at max_chars with "…": fallbacks, list lines, log excerpts.
