@@ -22,7 +22,8 @@ typedef struct HttpServerConfig {
         /* One complete request. The handler answers now or later, exactly once, with one of http_respond*(),
          * http_stream_open() or http_upgrade(). */
         void (*on_request)(void *userdata, HttpRequest *req);
-        /* The client went away before the answer; `req` is gone after this call. May be NULL. */
+        /* The client went away before the answer; `req` is gone after this call, and may not be answered in
+         * it. NULL only for who answers every request before on_request returns. */
         void (*on_abort)(void *userdata, HttpRequest *req);
         void *userdata;
 } HttpServerConfig;

@@ -9,6 +9,9 @@
 
 #include "base/error.h"
 
+/* Linux's own two hours outlive whoever waits for a vanished client. */
+#define KEEPALIVE_IDLE_S 60
+
 struct Transport {
         uv_poll_t poll;
         /* An idle handle and not a prepare handle: it runs before the wait as well, and while it is active
@@ -75,11 +78,12 @@ static int open_handles(Transport **ret, Loop *loop, int fd)
 
 int transport_new_socket(Transport **ret, Loop *loop, int fd)
 {
-        int on = 1, r;
+        int on = 1, idle_s = KEEPALIVE_IDLE_S, r;
 
         /* On a socket that is not TCP these fail, and are not needed. */
         (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         (void) setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+        (void) setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
         r = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? error_origin(-errno)
                                                                     : open_handles(ret, loop, fd);
         if (r < 0)

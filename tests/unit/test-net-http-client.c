@@ -663,6 +663,31 @@ static void hangs_up_itself_after_its_close_was_answered(void **state)
         close(listener);
 }
 
+static void dials_through_a_proxy(void **state)
+{
+        World *w = *state;
+        unsigned port;
+        int listener = listen_bare(&port);
+        _cleanup_free_ char *proxy = mem_printf("http://127.0.0.1:%u", port), *answer = NULL;
+        Client c;
+
+        unsetenv("no_proxy");
+        setenv("http_proxy", proxy, 1);
+        start_dial(w, 7, "/x", 5000); /* the port that the proxy is asked for */
+        accept_bare(w, listener, &c);
+        client_expect(&c, "CONNECT 127.0.0.1:7 HTTP/1.1\r\n");
+        assert_null(strstr(client_text(&c), "secret")); /* which is not for the proxy */
+        client_send_str(&c, "HTTP/1.1 200 Connected\r\n\r\n");
+        client_expect(&c, "GET /x HTTP/1.1\r\n");
+        client_expect(&c, "Authorization: Bearer secret\r\n");
+        answer = accept_for(client_text(&c));
+        client_send_str(&c, answer);
+        WAIT_UNTIL(w->loop, w->peer);
+        unsetenv("http_proxy");
+        client_close(&c);
+        close(listener);
+}
+
 static void cancels_dials(void **state)
 {
         World *w = *state;
@@ -710,6 +735,7 @@ int main(void)
                 TEST(checks_the_handshake),
                 TEST(takes_frames_that_come_with_the_handshake),
                 TEST(hangs_up_itself_after_its_close_was_answered),
+                TEST(dials_through_a_proxy),
                 TEST(cancels_dials),
         };
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "net/http-server.h"
 #include "net/sse.h"
@@ -477,6 +478,26 @@ static void refuses_more_connections_than_allowed(void **state)
                 client_close(&c[i]);
 }
 
+static void outlasts_a_lack_of_file_descriptors(void **state)
+{
+        World *w = *state;
+        Client c;
+        int fds[4096];
+        size_t n = 0;
+
+        client_open(&c, w->loop, w->port);
+        while (n < ELEMENTSOF(fds) && (fds[n] = dup(c.fd)) >= 0)
+                n++;
+        assert_int_equal(errno, EMFILE);
+        for (unsigned i = 0; i < 20; i++)
+                turn_loop(w->loop);
+        while (n > 0)
+                close(fds[--n]);
+        client_send_str(&c, "GET /a HTTP/1.1\r\n" HOST "\r\n");
+        client_expect(&c, "X-Path: /a\r\n");
+        client_close(&c);
+}
+
 static void the_server_may_be_freed_in_a_handler(void **state)
 {
         World *w = *state;
@@ -638,6 +659,7 @@ static void says_why_it_cannot_listen(void **state)
 
 int main(void)
 {
+        const struct rlimit few_descriptors = {.rlim_cur = 256, .rlim_max = 256};
         const struct CMUnitTest tests[] = {
                 TEST(answers_simple_requests),
                 TEST(leaves_bodies_out_where_http_has_none),
@@ -655,6 +677,7 @@ int main(void)
                                                 teardown),
                 TEST(streams_events),
                 TEST(refuses_more_connections_than_allowed),
+                TEST(outlasts_a_lack_of_file_descriptors),
                 TEST(the_server_may_be_freed_in_a_handler),
                 TEST(upgrades_to_websocket),
                 TEST(a_websocket_ends_in_each_way),
@@ -663,5 +686,6 @@ int main(void)
                 TEST(says_why_it_cannot_listen),
         };
 
+        setrlimit(RLIMIT_NOFILE, &few_descriptors);
         return cmocka_run_group_tests_name("net/http-server", tests, NULL, NULL);
 }
