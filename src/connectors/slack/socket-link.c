@@ -25,8 +25,8 @@ struct SlackLink {
         int64_t since_ms, expires_ms;
         LoopTimer *deadline; /* of the state: hello, age, drain, close */
         LoopTimer *ping;
-        int64_t ping_due_ms;
-        char nonce[17]; /* of the ping that is not answered yet; "" when it is */
+        char nonce[17];   /* of the ping that is not answered yet; "" when it is */
+        bool is_doubtful; /* the last ping is overdue */
         uint64_t n_envelopes;
         char host[64];
         SlackFrame frame; /* too large for the stack of a callback in a callback */
@@ -73,12 +73,6 @@ static bool has_greeted(const SlackLink *link)
         return link->state >= SLACK_LINK_LIVE && link->state <= SLACK_LINK_DRAINING;
 }
 
-static void set_ping(SlackLink *link, int64_t after_ms)
-{
-        link->ping_due_ms = loop_now_ms(link->context->loop) + after_ms;
-        loop_timer_set(link->ping, after_ms);
-}
-
 static void set_state(SlackLink *link, SlackLinkState state, const SlackFrame *hello)
 {
         const SlackSocketTiming *t = &link->context->timing;
@@ -99,7 +93,7 @@ static void set_state(SlackLink *link, SlackLinkState state, const SlackFrame *h
         else if (state == SLACK_LINK_CLOSING)
                 loop_timer_set(link->deadline, t->close_ms);
         if (state == SLACK_LINK_LIVE)
-                set_ping(link, t->ping_ms);
+                loop_timer_set(link->ping, t->ping_ms);
         else if (state >= SLACK_LINK_CLOSING)
                 loop_timer_clear(link->ping);
         link->context->events->on_change(link->context->userdata, link, old, hello);
@@ -157,23 +151,25 @@ static void on_ping_due(void *userdata)
         const SlackSocketTiming *t = &link->context->timing;
         int64_t now_ms = loop_now_ms(link->context->loop);
 
-        /* After a suspend, or a stall of this process, the answers may be waiting in the kernel: read first.
-         */
-        if (now_ms - link->ping_due_ms > t->ping_ms / 2) {
-                set_ping(link, t->ping_ms / 5);
+        if (link->nonce[0] && !link->is_doubtful) {
+                /* After a suspend, or a stall of this process, the answer may be waiting in the kernel, and
+                 * timers run before sockets are read: look once more. */
+                link->is_doubtful = true;
+                loop_timer_set(link->ping, t->ping_ms / 4);
                 return;
         }
         if (link->nonce[0]) {
                 leave(link, SLACK_LINK_END_PING, "ping_unanswered");
                 return;
         }
+        link->is_doubtful = false;
         if (now_ms - ws_peer_last_heard_ms(link->peer) >= t->silent_ms) {
                 leave(link, SLACK_LINK_END_SILENT, "silent");
                 return;
         }
         snprintf(link->nonce, sizeof(link->nonce), "%016llx", (unsigned long long) random_u64());
         ws_peer_send_ping(link->peer, link->nonce, strlen(link->nonce));
-        set_ping(link, t->ping_ms);
+        loop_timer_set(link->ping, t->ping_ms);
 }
 
 static void on_disconnect(SlackLink *link, const SlackFrame *f)

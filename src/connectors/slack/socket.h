@@ -5,7 +5,7 @@
  * Slack sends each envelope to one of the app's sockets, and a click that goes to a dead one is lost for
  * good. Therefore: a socket is left only when its successor has been greeted, is read and acknowledged on for
  * a while after that, and is closed with a close frame, since what merely breaks stays registered at Slack
- * for hours (a "ghost") and swallows its share. A dead one is noticed by an unanswered ping within 20 s. */
+ * for hours (a "ghost") and swallows its share. A dead one is noticed by an unanswered ping within 23 s. */
 #pragma once
 
 #include "base/json.h"
@@ -36,7 +36,7 @@ typedef struct SlackEnvelope {
 typedef struct SlackSocketTiming {
         int64_t connect_ms;     /* 10 s: for apps.connections.open, and again for the handshake */
         int64_t hello_ms;       /* 10 s */
-        int64_t ping_ms;        /* 10 s: between our pings, and for each to be answered */
+        int64_t ping_ms;        /* 10 s: between our pings, and (a quarter more) for each to be answered */
         int64_t silent_ms;      /* 25 s without a byte: dead */
         int64_t drain_ms;       /* 10 s: how long a replaced socket is still read */
         int64_t close_ms;       /* 2 s: for the close handshake and the end of the connection */
