@@ -7,7 +7,8 @@ static struct {
         const char *body;
         unsigned status;
         const char *retry_after;
-        bool cut; /* the connection, instead of an answer */
+        bool cut;     /* the connection, instead of an answer */
+        bool restart; /* after the cut, on the same port */
 } canned;
 
 static void answer(Fake *f, HttpRequest *req, const FakeRequest *r)
@@ -16,8 +17,15 @@ static void answer(Fake *f, HttpRequest *req, const FakeRequest *r)
 
         (void) r;
         if (canned.cut) {
+                HttpServerConfig config = {.on_request = fake_on_request, .userdata = f};
+                _cleanup_free_ char *listen = mem_printf("127.0.0.1:%u", http_server_port(f->server));
+
                 http_server_free(f->server);
                 f->server = NULL;
+                canned.cut = false;
+                config.listen = listen;
+                if (canned.restart)
+                        assert_int_equal(http_server_new(&f->server, f->loop, &config), 0);
                 return;
         }
         http_respond(req, canned.status, headers, canned.retry_after ? 2 : 1, canned.body,
@@ -194,6 +202,31 @@ static void test_unreachable_and_lost(void **state)
         fake_deinit(&f);
 }
 
+/* libcurl would repeat a request on a new connection when a reused one dies: a message posted twice. */
+static void test_lost_on_a_reused_connection(void **state)
+{
+        Fake f;
+        SlackWeb *w = web_new(&f);
+        Seen seen = {0};
+
+        (void) state;
+        canned.status = 200;
+        canned.body = "{\"ok\":true}";
+        for (unsigned i = 1; i <= 3; i++) {
+                slack_web_call(w, "chat.postMessage", json_pack("{s:s}", "text", "x"), on_done, &seen);
+                WAIT_UNTIL(&f, seen.n == i);
+                assert_int_equal(seen.outcome, SLACK_WEB_OK);
+        }
+        canned.cut = canned.restart = true;
+        slack_web_call(w, "chat.postMessage", json_pack("{s:s}", "text", "x"), on_done, &seen);
+        WAIT_UNTIL(&f, seen.n == 4);
+        assert_int_equal(seen.outcome, SLACK_WEB_UNKNOWN);
+        assert_int_equal(f.n_requests, 4);
+        canned.restart = false;
+        slack_web_free(w);
+        fake_deinit(&f);
+}
+
 static void test_rate(void **state)
 {
         Fake f;
@@ -321,6 +354,7 @@ int main(void)
                 cmocka_unit_test(test_request),
                 cmocka_unit_test(test_outcomes),
                 cmocka_unit_test(test_unreachable_and_lost),
+                cmocka_unit_test(test_lost_on_a_reused_connection),
                 cmocka_unit_test(test_rate),
                 cmocka_unit_test(test_respond),
                 cmocka_unit_test(test_respond_is_not_downgraded),
