@@ -9,6 +9,7 @@
 #define PATH_CHARS_MAX   500
 #define REASON_CHARS_MAX 500
 #define SUBAGENT_MAX     60
+#define DESCRIPTION_MAX  300
 
 static const struct {
         const char *permission, *asks;
@@ -176,11 +177,15 @@ json_t *card_permission(const PermissionCard *m)
         _cleanup_free_ char *said = is_open ? card_time_left(m->expires_ms, m->now_ms) : outcome(m, &emoji);
         _cleanup_free_ char *reason_line = slack_one_line(m->reason),
                             *reason = slack_cut(reason_line, REASON_CHARS_MAX);
+        _cleanup_free_ char *description =
+                slack_cut(json_str(m->permission, "metadata.description"), DESCRIPTION_MAX);
         json_t *blocks = json_array();
 
         rest = *subagent ? mem_printf("  asked by the subagent %s", subagent) : NULL;
         json_array_append_new(blocks, card_headline(emoji, asks, rest));
         add_subject(blocks, m->permission, !is_open);
+        if (is_open)
+                json_array_append_new(blocks, card_small(NULL, description));
         if (is_open)
                 json_array_append_new(blocks, open_buttons(m));
         json_array_append_new(blocks, card_small(said, NULL));

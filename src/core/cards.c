@@ -152,10 +152,10 @@ static const struct {
 } states[] = {
         [SESSION_STARTING] = {"starting", "hourglass_flowing_sand", "Starting"},
         [SESSION_WORKING] = {"working", "large_blue_circle", "Working"},
-        [SESSION_WAITING] = {"waiting", "raised_hand", "Waiting"},
+        [SESSION_WAITING] = {"waiting", "bell", "Waiting"},
         [SESSION_IDLE] = {"idle", "white_check_mark", "Finished for now"},
         [SESSION_RETRYING] = {"retrying", "repeat", "Trying again"},
-        [SESSION_OFFLINE] = {"offline", "zzz", "OpenCode is not connected"},
+        [SESSION_OFFLINE] = {"offline", "white_circle", "OpenCode is not connected"},
         [SESSION_STOPPING] = {"stopping", "octagonal_sign", "Stopping"},
         [SESSION_STOPPED] = {"stopped", "octagonal_sign", "Stopped"},
         [SESSION_FAILED] = {"failed", "x", "Failed"},
