@@ -488,7 +488,7 @@ static void outlasts_a_lack_of_file_descriptors(void **state)
         client_open(&c, w->loop, w->port);
         while (n < ELEMENTSOF(fds) && (fds[n] = dup(c.fd)) >= 0)
                 n++;
-        assert_int_equal(errno, EMFILE);
+        assert_true(n == ELEMENTSOF(fds) || errno == EMFILE); /* valgrind does not keep the limit */
         for (unsigned i = 0; i < 20; i++)
                 turn_loop(w->loop);
         while (n > 0)
