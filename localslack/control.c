@@ -89,6 +89,23 @@ static void post_users(ControlCall *c)
         answer(c, json_pack("{s:b,s:s}", "ok", 1, "id", u->id));
 }
 
+/* The direct channel of `members`, which must be people of this workspace. */
+static Channel *open_direct(ControlCall *c)
+{
+        const char *users[STATE_USERS_MAX];
+        bool was_open;
+        size_t n = 0, i;
+        json_t *member;
+
+        json_array_foreach(json_object_get(c->in, "members"), i, member) {
+                const User *u = state_find_user(c->l->state, json_string_value(member));
+
+                if (u && n < STATE_USERS_MAX)
+                        users[n++] = u->id;
+        }
+        return n < 2 ? NULL : state_open_direct(c->l->state, users, n, true, &was_open);
+}
+
 static void post_channels(ControlCall *c)
 {
         static const char *const types[] = {[CHANNEL_PUBLIC] = "channel", [CHANNEL_PRIVATE] = "group",
@@ -102,7 +119,7 @@ static void post_channels(ControlCall *c)
         for (size_t k = 0; k < ELEMENTSOF(types); k++)
                 if (str_equal(types[k], type))
                         kind = (ChannelKind) k;
-        ch = name ? state_find_channel(c->l->state, name) : NULL;
+        ch = kind == CHANNEL_IM || kind == CHANNEL_MPIM ? open_direct(c) : name ? state_find_channel(c->l->state, name) : NULL;
         if (!ch)
                 ch = state_add_channel(c->l->state, json_str(c->in, "id"), name, kind);
         if (!ch) {
