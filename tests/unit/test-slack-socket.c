@@ -599,6 +599,31 @@ static void test_stop(void **state)
         assert_int_equal(n_conns, 2);
         close_mode();
 
+        /* An envelope is on its way to the disk: acknowledged first, then closed. */
+        stopped = false;
+        open_mode(1);
+        start_live(1);
+        conn_send(&conns[0], "{\"type\":\"interactive\",\"envelope_id\":\"click\",\"payload\":{}}");
+        WAIT_UNTIL(&fake, seen.n_envelopes == 1);
+        slack_socket_stop(mode, on_stopped, &stopped);
+        fake_run(&fake, 30);
+        assert_non_null(conns[0].peer);
+        slack_socket_ack(mode, seen.last.socket, "click", NULL);
+        WAIT_UNTIL(&fake, stopped);
+        assert_string_equal(conns[0].last, "{\"envelope_id\":\"click\"}");
+        assert_int_equal(conns[0].end_code, 1000);
+        close_mode();
+
+        /* One that is never acknowledged does not keep us. */
+        stopped = false;
+        open_mode(1);
+        start_live(1);
+        conn_send(&conns[0], "{\"type\":\"interactive\",\"envelope_id\":\"click\",\"payload\":{}}");
+        WAIT_UNTIL(&fake, seen.n_envelopes == 1);
+        slack_socket_stop(mode, on_stopped, &stopped);
+        WAIT_UNTIL(&fake, stopped);
+        close_mode();
+
         /* One that does not take part in the close handshake. */
         stopped = false;
         open_mode(1);

@@ -24,6 +24,7 @@
 #define CROWD_MAX          8
 #define RETRY_AFTER_MAX_MS (10 * 60 * 1000)
 #define BAD_FRAME_LOG_MS   (60 * 1000)
+#define LAST_ACKS_MS       500
 #define AGE_SHARE          0.9
 
 typedef struct BadFrames {
@@ -44,7 +45,9 @@ struct SlackSocketMode {
         int64_t not_before_ms, too_many_until_ms;
         SlackRate *rate;
         LoopTimer *settle_due;
+        uint64_t n_unacked; /* handed up and not answered for yet; those never acknowledged stay in it */
         bool stopping;
+        int64_t close_by_ms; /* when stopping: not to wait for acknowledgements any longer */
         void (*stopped)(void *userdata);
         void *stopped_userdata;
         char error[64], told_error[64];
@@ -161,7 +164,9 @@ static void back_off(SlackSocketMode *s, const SlackLink *link)
         if (end == SLACK_LINK_END_TOO_MANY)
                 s->too_many_until_ms = now(s) + t->too_many_ms + random_below(t->too_many_ms / 2);
         s->not_before_ms = MAX2(s->not_before_ms, now(s) + after_ms);
-        snprintf(s->error, sizeof(s->error), "%s", slack_link_error(link));
+        /* A connection that broke says nothing about whether another one can be had. */
+        if (end >= SLACK_LINK_END_HELLO)
+                snprintf(s->error, sizeof(s->error), "%s", slack_link_error(link));
         if (end == SLACK_LINK_END_REFUSED || end == SLACK_LINK_END_DISABLED)
                 log_error(COMPONENT, "Slack refuses Socket Mode: %s; next attempt in %lld s", s->error,
                           (long long) (after_ms / 1000));
@@ -190,6 +195,7 @@ static void on_envelope(void *userdata, SlackLink *link, const SlackEnvelope *en
         SlackSocketMode *s = userdata;
 
         metric_add(s->envelopes[env->type], 1);
+        s->n_unacked++;
         s->config.on_envelope(s->config.userdata, env);
 }
 
@@ -271,13 +277,27 @@ static void tell(SlackSocketMode *s)
                 s->config.on_state(s->config.userdata, n_live, s->told_error[0] ? s->told_error : NULL);
 }
 
+/* What was handed up just before the stop is on its way to the disk: a moment more, and the person who
+ * clicked is not told of a failure that is none. */
+static void close_all(SlackSocketMode *s)
+{
+        if (s->n_unacked > 0 && now(s) < s->close_by_ms) {
+                loop_timer_set(s->settle_due, s->close_by_ms - now(s));
+                return;
+        }
+        for (size_t i = 0; i < s->n_links; i++)
+                slack_link_close(s->links[i]);
+}
+
 static void settle(void *userdata)
 {
         SlackSocketMode *s = userdata;
         unsigned wanted = count_wanted(s);
 
         reap(s);
-        if (!s->stopping) {
+        if (s->stopping)
+                close_all(s);
+        else {
                 retire(s, wanted);
                 open_next(s, wanted);
         }
@@ -369,8 +389,7 @@ void slack_socket_stop(SlackSocketMode *s, void (*done)(void *userdata), void *u
         s->stopping = true;
         s->stopped = done;
         s->stopped_userdata = userdata;
-        for (size_t i = 0; i < s->n_links; i++)
-                slack_link_close(s->links[i]);
+        s->close_by_ms = now(s) + LAST_ACKS_MS;
         loop_timer_set(s->settle_due, 0);
 }
 
@@ -421,6 +440,8 @@ void slack_socket_ack(SlackSocketMode *s, uint64_t socket, const char *envelope_
         for (int state = SLACK_LINK_LIVE; state <= SLACK_LINK_DRAINING && !sent; state++)
                 sent = send_on(s, find_first(s, (SlackLinkState) state));
         metric_add(sent ? s->acks : s->acks_dropped, 1);
+        if (s->n_unacked > 0 && --s->n_unacked == 0 && s->stopping)
+                loop_timer_set(s->settle_due, 0);
         if (!sent)
                 log_warn(COMPONENT,
                          "no socket to acknowledge an envelope on; Slack will deliver it again if it is an "

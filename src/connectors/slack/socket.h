@@ -54,7 +54,7 @@ typedef struct SlackSocketConfig {
         /* Must end in one slack_socket_ack(), once the envelope is durable; not calling it leaves the
          * envelope to Slack's redelivery (events only: clicks and commands are not delivered again). */
         void (*on_envelope)(void *userdata, const SlackEnvelope *env);
-        /* The number of live sockets, or the error, changed. `error`: why no (further) socket can be had
+        /* The number of live sockets, or the error, changed. `error`: why no (further) socket could be had
          * ("invalid_auth", "link_disabled", "unreachable", …), else NULL; borrowed until the return. */
         void (*on_state)(void *userdata, unsigned n_live, const char *error);
         void *userdata;
@@ -64,8 +64,9 @@ typedef struct SlackSocketConfig {
 int slack_socket_new(SlackSocketMode **ret, Loop *loop, HttpClient *http, Metrics *metrics,
                      const SlackSocketConfig *config);
 void slack_socket_start(SlackSocketMode *s);
-/* Closes all sockets with a close frame; `done` after at most 2 s, never from inside this call. Envelopes
- * that arrive meanwhile are still handed up. */
+/* Closes all sockets with a close frame, after waiting at most 0.5 s for acknowledgements that are still to
+ * come; `done` at most 2 s after that, never from inside this call. Envelopes that arrive meanwhile are still
+ * handed up. */
 void slack_socket_stop(SlackSocketMode *s, void (*done)(void *userdata), void *userdata);
 /* Cuts what is left. Not from inside a callback of its own other than `done` of slack_socket_stop(). */
 void slack_socket_free(SlackSocketMode *s);
