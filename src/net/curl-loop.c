@@ -206,6 +206,9 @@ int curl_setup_easy(CURL *easy, const char *url, const char *ca_file, int64_t ti
                 return error_origin(-EINVAL);
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_buffer);
         curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+        /* Else curl waits, blocking the loop, for the resolver thread of a name that nobody needs any more.
+         */
+        curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
         curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) timeout_ms);

@@ -106,15 +106,19 @@ static void hand_on_head(Request *r)
         r->events->on_head(r->userdata, (unsigned) status, headers, n);
 }
 
-/* `r` may be gone after it: the owner may cancel from inside. */
+/* `r` may be gone after it: the owner may cancel from inside. Going on with a paused stream from inside makes
+ * curl deliver more at once, which is why the piece is taken out first. */
 static void hand_on(Request *r)
 {
         r->busy = true;
         if (r->head_due)
                 hand_on_head(r);
         if (!r->cancelled && buf_len(&r->answer) > 0) {
-                r->events->on_data(r->userdata, buf_bytes(&r->answer), buf_len(&r->answer));
-                buf_clear(&r->answer);
+                Buf piece = r->answer;
+
+                r->answer = (Buf){0};
+                r->events->on_data(r->userdata, buf_bytes(&piece), buf_len(&piece));
+                buf_deinit(&piece);
         }
         r->busy = false;
         if (r->cancelled)

@@ -6,12 +6,29 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 
 #include "net/http-client.h"
 #include "net/http-server.h"
 #include "test-net-client.h"
+
+#define SLOW_NAME_MS 3000
+
+/* In place of the system's: one name takes long. Other threads than the loop's are the ones that ask. */
+int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret)
+{
+        int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+        if (host && strcmp(host, "slow.test") == 0) {
+                poll(NULL, 0, SLOW_NAME_MS);
+                return EAI_NONAME;
+        }
+        *(void **) &real = dlsym(RTLD_NEXT, "getaddrinfo");
+        return real(host, port, hints, ret);
+}
 
 typedef struct World {
         Loop *loop;
@@ -138,6 +155,8 @@ static int teardown(void **state)
         return 0;
 }
 
+static void on_dialled(void *userdata, const WsDialResult *result);
+
 static void on_done(void *userdata, const HttpResult *result)
 {
         World *w = userdata;
@@ -255,6 +274,25 @@ static void keeps_its_deadline(void **state)
         assert_true(w->sent);
         assert_in_range(clock_monotonic_ms() - start_ms, 70, 2000);
         WAIT_UNTIL(w->loop, !w->held); /* the server sees it go */
+}
+
+static void a_slow_name_does_not_stop_the_loop(void **state)
+{
+        World *w = *state;
+        HttpOp *op = NULL;
+        int64_t start_ms = clock_monotonic_ms(), until_ms = start_ms + 50;
+
+        send_call(w, (HttpCall){.method = "GET"}, "http://slow.test/", &op);
+        WAIT_UNTIL(w->loop, clock_monotonic_ms() > until_ms);
+        http_op_cancel(op);
+        assert_int_equal(ws_dial(w->client, "ws://slow.test/", NULL, 1, 5000, on_dialled, w, &op), 0);
+        until_ms += 50;
+        WAIT_UNTIL(w->loop, clock_monotonic_ms() > until_ms);
+        http_op_cancel(op);
+        perform(w, (HttpCall){.method = "GET", .timeout_ms = 50}, "http://slow.test/");
+        assert_true(w->fault < 0);
+        assert_false(w->sent);
+        assert_in_range(clock_monotonic_ms() - start_ms, 150, SLOW_NAME_MS - 500);
 }
 
 /* A bare listening socket; the port in *ret_port. */
@@ -721,6 +759,7 @@ int main(void)
                 TEST(reports_retry_after),
                 TEST(limits_the_answer),
                 TEST(keeps_its_deadline),
+                TEST(a_slow_name_does_not_stop_the_loop),
                 TEST(knows_when_nothing_was_sent),
                 TEST(never_repeats_a_request_by_itself),
                 TEST(refuses_calls_that_cannot_be_made),

@@ -27,7 +27,15 @@ typedef struct World {
         bool sent;
         size_t n_received;
         Buf received, headers;
-        enum { NOTHING, CANCEL_AT_HEAD, CANCEL_AT_DATA, FREE_AT_HEAD, FREE_AT_DATA, PAUSE_AT_DATA } trick;
+        enum {
+                NOTHING,
+                CANCEL_AT_HEAD,
+                CANCEL_AT_DATA,
+                FREE_AT_HEAD,
+                FREE_AT_DATA,
+                PAUSE_AT_DATA,
+                TOGGLE_AT_DATA
+        } trick;
 } World;
 
 static void on_stream_close(void *userdata)
@@ -108,6 +116,10 @@ static void on_data(void *userdata, const void *data, size_t n_bytes)
 {
         World *w = userdata;
 
+        if (w->trick == TOGGLE_AT_DATA) { /* which makes curl deliver more while `data` is in use */
+                http_op_pause(w->op, true);
+                http_op_pause(w->op, false);
+        }
         w->n_received += n_bytes;
         buf_append(&w->received, data, n_bytes);
         if (w->trick == CANCEL_AT_DATA)
@@ -226,6 +238,24 @@ static void a_paused_stream_pushes_back(void **state)
         assert_int_equal(w->fault, 0);
 }
 
+static void may_go_on_from_inside(void **state)
+{
+        World *w = *state;
+        Buf text = {0};
+
+        for (unsigned i = 0; i < 300000; i++)
+                buf_printf(&text, "%u ", i);
+        start(w, "/stream", 5000);
+        WAIT_UNTIL(w->loop, w->n_heads == 1);
+        w->trick = TOGGLE_AT_DATA;
+        http_stream_write(w->stream, buf_bytes(&text), buf_len(&text));
+        http_stream_close(take(w->stream));
+        WAIT_UNTIL(w->loop, w->n_done == 1);
+        assert_int_equal(w->n_received, buf_len(&text));
+        assert_memory_equal(buf_bytes(&w->received), buf_bytes(&text), buf_len(&text));
+        buf_deinit(&text);
+}
+
 static void may_be_ended_from_inside(void **state)
 {
         World *w = *state;
@@ -253,9 +283,13 @@ static void may_be_ended_from_inside(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(passes_an_answer_on_while_it_arrives), TEST(passes_short_answers_on),
-                TEST(has_a_deadline_until_the_head),        TEST(tells_of_an_answer_that_breaks_off),
-                TEST(a_paused_stream_pushes_back),          TEST(may_be_ended_from_inside),
+                TEST(passes_an_answer_on_while_it_arrives),
+                TEST(passes_short_answers_on),
+                TEST(has_a_deadline_until_the_head),
+                TEST(tells_of_an_answer_that_breaks_off),
+                TEST(a_paused_stream_pushes_back),
+                TEST(may_go_on_from_inside),
+                TEST(may_be_ended_from_inside),
         };
 
         return cmocka_run_group_tests_name("net/http-stream", tests, NULL, NULL);
