@@ -74,6 +74,7 @@ void http_stream_set_on_drain(HttpStream *s, void (*on_drain)(void *userdata));
 void http_stream_close(HttpStream *s);
 
 /* Answers 101 when `req` is a WebSocket handshake; on < 0 it has already been answered with 400 or 426. The
- * peer no longer belongs to the server, nor counts among its connections. */
+ * peer no longer belongs to the server, nor counts among its connections. Origin is not looked at: a handler
+ * that browsers can reach compares it itself (RFC 6455 §10.2). */
 int http_upgrade(HttpRequest *req, size_t max_message_bytes, const WsPeerEvents *events, void *userdata,
                  WsPeer **ret);
