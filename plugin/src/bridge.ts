@@ -7,12 +7,12 @@
 
 import { randomUUID } from "node:crypto";
 import { Commands } from "./commands.ts";
-import { BACKLOG_LIMIT_BYTES, Connection, dialWebSocket, probeHttp, type ConnectionOptions, type Timing } from "./connection.ts";
+import { Connection, dialWebSocket, probeHttp, type ConnectionOptions, type Timing } from "./connection.ts";
 import { Events } from "./events.ts";
 import { encodeFrame } from "./frame.ts";
 import { LruSet } from "./lru.ts";
 import { OpenCode, type PluginClient } from "./opencode.ts";
-import { Outbox, OUTBOX_LIMITS, type OutboxLimits } from "./outbox.ts";
+import { Outbox, type OutboxLimits } from "./outbox.ts";
 import { Pending } from "./pending.ts";
 import { PROTOCOL } from "./protocol.ts";
 import type { DurableEvent, Hello, Refusal, Reply, VolatileBody, Place, Welcome } from "./protocol.ts";
@@ -23,7 +23,6 @@ declare const PLUGIN_VERSION: string;
 
 const MAX_DIRECTORIES = 10_000;
 const VERSION_WAIT_MS = 2000;
-const PUMP_RETRY_MS = 20;
 const RECONCILE_RETRY_MS = 5000;
 
 export type BridgeOptions = {
@@ -32,7 +31,7 @@ export type BridgeOptions = {
   dial?: ConnectionOptions["dial"];
   probe?: ConnectionOptions["probe"];
   timing?: Partial<Timing>;
-  outbox?: OutboxLimits;
+  outbox?: Partial<OutboxLimits>;
 };
 
 export type Registration = { event: (event: unknown) => void; release: () => void };
@@ -75,7 +74,8 @@ export class Bridge {
   readonly #connection: Connection;
   readonly #faultsSaid = new LruSet<string>(200);
   #opencodeVersion: string | null = null;
-  #pumpTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The directories that this connection has been told of. */
+  #told = new Set<string>();
   #toReconcile = new Set<string>();
   #reconciling = false;
   #reconcileTimer: ReturnType<typeof setTimeout> | undefined;
@@ -83,7 +83,7 @@ export class Bridge {
 
   constructor(options: BridgeOptions) {
     this.#options = options;
-    this.#outbox = new Outbox(options.outbox ?? OUTBOX_LIMITS);
+    this.#outbox = new Outbox(options.outbox);
     this.#connection = new Connection({
       url: options.url,
       token: options.token,
@@ -92,8 +92,10 @@ export class Bridge {
       hello: () => this.#hello(),
       onWelcome: (welcome) => this.#welcomed(welcome),
       onFrame: (frame) => {
-        if (frame.type === "ack") this.#outbox.acknowledge(frame.seq);
-        else if (frame.type === "error") this.#gatewayError(frame);
+        if (frame.type === "ack") {
+          this.#outbox.acknowledge(frame.seq);
+          this.#pump();
+        } else if (frame.type === "error") this.#gatewayError(frame);
         else void this.#commands.handle(frame);
       },
       onRefused: (refusal) => this.#refused(refusal),
@@ -114,10 +116,7 @@ export class Bridge {
     else {
       this.#instances.set(directory, [client]);
       this.#gone.delete(directory);
-      if (this.#connection.isOpen) {
-        this.#connection.send(encodeFrame({ type: "directory.added", directory }));
-        this.#reconcile([directory]);
-      }
+      this.#directoriesChanged([directory]);
     }
     if (this.#connection.state === "stopped") void this.#start();
     let released = false;
@@ -143,7 +142,6 @@ export class Bridge {
   }
 
   stop(): void {
-    clearTimeout(this.#pumpTimer);
     clearTimeout(this.#reconcileTimer);
     this.#connection.stop();
   }
@@ -163,10 +161,20 @@ export class Bridge {
     this.#gone.set(directory, true);
     if (this.#gone.size > MAX_DIRECTORIES) this.#gone.delete(this.#gone.keys().next().value as string);
     this.#events.directoryGone(directory);
-    if (this.#connection.isOpen) {
-      this.#connection.send(encodeFrame({ type: "directory.removed", directory }));
-      this.#reconcile([directory]);
+    this.#directoriesChanged([directory]);
+  }
+
+  /** Tells of directories that came or went; without a connection hello and the first reconcile will. */
+  #directoriesChanged(directories: string[]): void {
+    if (!this.#connection.isOpen) return;
+    for (const directory of directories) {
+      const here = this.#instances.has(directory);
+      if (here === this.#told.has(directory)) continue;
+      if (here) this.#told.add(directory);
+      else this.#told.delete(directory);
+      this.#connection.send(encodeFrame({ type: here ? "directory.added" : "directory.removed", directory }));
     }
+    this.#reconcile(directories);
   }
 
   async #start(): Promise<void> {
@@ -181,6 +189,8 @@ export class Bridge {
   }
 
   #hello(): Hello {
+    const directories = [...this.#instances.keys()].slice(0, MAX_DIRECTORIES);
+    this.#told = new Set(directories);
     return {
       type: "hello",
       protocol: PROTOCOL,
@@ -188,7 +198,7 @@ export class Bridge {
       plugin_version: PLUGIN_VERSION,
       opencode_version: this.#opencodeVersion,
       pid: process.pid,
-      directories: [...this.#instances.keys()].slice(0, MAX_DIRECTORIES),
+      directories,
       next_seq: this.#outbox.nextSeq,
       lost: this.#outbox.lost,
     };
@@ -198,7 +208,8 @@ export class Bridge {
     this.#outbox.acknowledge(welcome.ack);
     this.#outbox.rewind();
     this.#pump();
-    this.#reconcileAll();
+    // Between hello and welcome some may have come and gone.
+    this.#directoriesChanged([...this.#told, ...this.#instances.keys(), ...this.#gone.keys()]);
   }
 
   // --- out
@@ -213,27 +224,18 @@ export class Bridge {
     this.#pump();
   }
 
-  /** Sends what the connection has not sent yet, as long as the socket takes it. */
+  /** Sends what the connection has not sent yet, as far as the window allows; acknowledgements open it again. */
   #pump(): void {
-    if (this.#pumpTimer !== undefined) return;
-    for (let text = this.#outbox.unsent(); text !== undefined; text = this.#outbox.unsent()) {
-      if (!this.#connection.isOpen) return;
-      if (this.#connection.backlogBytes > BACKLOG_LIMIT_BYTES) {
-        // WebSocket has no event for "drained".
-        this.#pumpTimer = setTimeout(() => {
-          this.#pumpTimer = undefined;
-          this.#pump();
-        }, PUMP_RETRY_MS);
-        this.#pumpTimer.unref?.();
-        return;
-      }
+    while (this.#connection.isOpen) {
+      const text = this.#outbox.takeUnsent();
+      if (text === undefined) return;
       this.#connection.send(text);
-      this.#outbox.sent();
     }
   }
 
+  /** Dropped without a connection, and for a gateway that is behind: what matters more waits already. */
   #volatile(place: Place, body: VolatileBody): void {
-    if (!this.#connection.isOpen || this.#connection.backlogBytes > BACKLOG_LIMIT_BYTES) return;
+    if (!this.#connection.isOpen || this.#outbox.isWindowFull) return;
     const { type, ...rest } = body;
     this.#connection.send(encodeFrame({ type, ...place, ...rest }));
   }

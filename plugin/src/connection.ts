@@ -8,14 +8,13 @@
 // WebSockets do not tell why an upgrade was refused (Bun says "Connection ended"), so after a refused one
 // the same URL is asked by plain HTTP, only to be able to say "wrong token" instead of "cannot connect".
 
-import { MAX_FRAME_BYTES, readFrame, type Hello, type Incoming, type Refusal, type Welcome } from "./protocol.ts";
+import { readFrame, type Hello, type Incoming, type Refusal, type Welcome } from "./protocol.ts";
 
 export interface Socket {
   send(text: string): void;
   close(code?: number, reason?: string): void;
   /** Bun and `ws` have it: drops the connection without the closing handshake. */
   terminate?: () => void;
-  readonly bufferedAmount: number;
   onopen: ((event: never) => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
   onclose: ((event: { code: number; reason: string }) => void) | null;
@@ -85,11 +84,6 @@ export class Connection {
 
   get isOpen(): boolean {
     return this.#state === "open";
-  }
-
-  /** Bytes accepted by `send` that have not left this process. */
-  get backlogBytes(): number {
-    return this.#socket?.bufferedAmount ?? 0;
   }
 
   start(): void {
@@ -236,5 +230,3 @@ export async function probeHttp(url: URL, headers: Record<string, string>): Prom
     return undefined;
   }
 }
-
-export const BACKLOG_LIMIT_BYTES = MAX_FRAME_BYTES;

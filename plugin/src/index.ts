@@ -7,7 +7,11 @@ import { OpenCode, type PluginClient } from "./opencode.ts";
 import { objectOf, stringOf } from "./mapping.ts";
 
 type PluginInput = { client: PluginClient; directory: string };
-type Hooks = { event?: (input: { event: unknown }) => Promise<void>; dispose?: () => Promise<void> };
+type Hooks = {
+  "event"?: (input: { event: unknown }) => Promise<void>;
+  "dispose"?: () => Promise<void>;
+  "shell.env"?: (input: unknown, output: { env: Record<string, string> }) => Promise<void>;
+};
 
 /** On globalThis and not in the module: OpenCode may load one file under two names. */
 const PROCESS_KEY = Symbol.for("opencode-slack.bridge.v1");
@@ -55,8 +59,13 @@ async function server(ctx: PluginInput, options?: unknown): Promise<Hooks> {
     if (!bridge) return {};
     const registration = bridge.register(ctx.directory, ctx.client);
     return {
-      event: async ({ event }) => registration.event(event),
-      dispose: async () => registration.release(),
+      "event": async ({ event }) => registration.event(event),
+      "dispose": async () => registration.release(),
+      // Commands inherit OpenCode's environment. The model has no business with the token; a command that
+      // looks into /proc finds it all the same, so the gateway must not take it for a proof of who speaks.
+      "shell.env": async (_, output) => {
+        if (process.env["GATEWAY_BRIDGE_TOKEN"] !== undefined) output.env["GATEWAY_BRIDGE_TOKEN"] = "";
+      },
     };
   } catch (error) {
     void say(ctx, "error", `the Slack bridge is off: ${error instanceof Error ? error.message : String(error)}`);

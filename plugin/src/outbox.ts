@@ -7,8 +7,18 @@
 import { encodeFrame } from "./frame.ts";
 import type { DurableEvent } from "./protocol.ts";
 
-export type OutboxLimits = { maxEvents: number; maxBytes: number };
-export const OUTBOX_LIMITS: OutboxLimits = { maxEvents: 10_000, maxBytes: 16 * 1024 * 1024 };
+//
+// What is sent ahead of the acknowledgements is limited too: Bun's WebSocket takes any amount and does not
+// tell how much of it has left (bufferedAmount is 0 also when the peer reads nothing), so the window is what
+// holds a replay of 16 MiB back from a gateway that is slow.
+
+export type OutboxLimits = { maxEvents: number; maxBytes: number; windowEvents: number; windowBytes: number };
+export const OUTBOX_LIMITS: OutboxLimits = {
+  maxEvents: 10_000,
+  maxBytes: 16 * 1024 * 1024,
+  windowEvents: 1000,
+  windowBytes: 2 * 1024 * 1024,
+};
 
 type Entry = { seq: number; text: string; bytes: number };
 
@@ -22,10 +32,12 @@ export class Outbox {
   #bytes = 0;
   #assigned = 0;
   #sent = 0;
+  #flying = 0;
+  #flyingBytes = 0;
   #lost = 0;
 
-  constructor(limits: OutboxLimits = OUTBOX_LIMITS) {
-    this.#limits = limits;
+  constructor(limits: Partial<OutboxLimits> = {}) {
+    this.#limits = { ...OUTBOX_LIMITS, ...limits };
   }
 
   /** Events held, not yet acknowledged. */
@@ -40,6 +52,11 @@ export class Outbox {
   /** Events dropped because of the limits, ever. */
   get lost(): number {
     return this.#lost;
+  }
+
+  /** As much is sent and unacknowledged as may be: the gateway is behind. */
+  get isWindowFull(): boolean {
+    return this.#flying >= this.#limits.windowEvents || this.#flyingBytes >= this.#limits.windowBytes;
   }
 
   /** The oldest event held, or the number that the next one will get. */
@@ -71,23 +88,30 @@ export class Outbox {
   /** A new connection: all that is held has to be sent again. */
   rewind(): void {
     this.#sent = 0;
+    this.#flying = 0;
+    this.#flyingBytes = 0;
   }
 
-  /** The text of the next event that this connection has not sent, or undefined. `sent` moves on. */
-  unsent(): string | undefined {
+  /** The next event to send on this connection, marked as sent; undefined when there is none or the window is full. */
+  takeUnsent(): string | undefined {
     const oldest = this.#entries[this.#head];
-    if (!oldest) return undefined;
+    if (!oldest || this.isWindowFull) return undefined;
     const next = Math.max(this.#sent + 1, oldest.seq);
-    return this.#entries[this.#head + next - oldest.seq]?.text;
-  }
-
-  sent(): void {
-    this.#sent = Math.max(this.#sent + 1, this.nextSeq);
+    const entry = this.#entries[this.#head + next - oldest.seq];
+    if (!entry) return undefined;
+    this.#sent = next;
+    this.#flying++;
+    this.#flyingBytes += entry.bytes;
+    return entry.text;
   }
 
   #drop(): void {
     const entry = this.#entries[this.#head]!;
     this.#bytes -= entry.bytes;
+    if (entry.seq <= this.#sent) {
+      this.#flying--;
+      this.#flyingBytes -= entry.bytes;
+    }
     this.#head++;
     if (this.#head >= COMPACT_AT || this.#head === this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head);

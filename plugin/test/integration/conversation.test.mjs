@@ -66,7 +66,8 @@ test("a prompt: received with our key, streamed, idle once, readable, and not se
   const [received] = gateway.of("message.received", session.id);
   assert.deepEqual([received.message.id, received.message.gateway_key], [id, `m-${id}`]);
   const streamed = gateway.frames.filter((f) => f.type === "message.part.streamed" && f.session_id === session.id);
-  assert.ok(streamed.length >= 3 && streamed.length <= 8, `${streamed.length} frames for 0.9 s of 60 words`);
+  const ran_ms = gateway.of("session.idle", session.id)[0].at_ms - gateway.of("session.active", session.id)[0].at_ms;
+  assert.ok(streamed.length >= 3 && streamed.length <= ran_ms / 250 + 2, `${streamed.length} frames in ${ran_ms} ms`);
   assert.equal(streamed.at(-1).content.trim(), answer.text.trim());
   await session.say("say:second");
   await until("the second run", () => gateway.of("session.idle", session.id).length === 2);
@@ -118,6 +119,15 @@ test("permissions: once, always, reject, reject with a reason", async () => {
   await idle(always);
   assert.equal(gateway.of("permission.asked", always.id).length, 1, "the second was allowed by the rule");
   assert.equal((await texts(always)).at(-1), "both");
+});
+
+test("commands do not see the bridge token", async () => {
+  const place = await world.directory("shell");
+  const session = await world.session(place);
+  await session.say('bash:echo "token=<$GATEWAY_BRIDGE_TOKEN> url=<$GATEWAY_URL>" > env.txt;;say:done');
+  await replyTo(await asked("permission.asked", session), { reply: "once" });
+  await idle(session);
+  assert.equal(readFileSync(path.join(place, "env.txt"), "utf8"), `token=<> url=<${gateway.url}>\n`);
 });
 
 test("questions: answered, dismissed, and too late", async () => {

@@ -1,10 +1,12 @@
 // Every golden sample, through the plugin's own check and through ajv.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
 import { checkFrame, incomingSchemas, readFrame, sharedDefs, MAX_FRAME_BYTES } from "../../build/protocol.js";
 import { assertSchemaKnown, findFault } from "../../build/schema.js";
-import { defs, frameErrors, samples, schemas } from "../support/contract.mjs";
+import { contractDir, defs, frameErrors, samples, schemas } from "../support/contract.mjs";
 
 test("the plugin carries the contract's schemas as they are", () => {
   assert.deepEqual([...incomingSchemas.keys()].sort(), [...schemas["to-plugin"].keys()].sort());
@@ -70,4 +72,11 @@ test("a refused command keeps its request_id, so that it can be answered", () =>
     { code: refusal.code, field: refusal.field, request_id: refusal.request_id },
     { code: "bad_field", field: "session_id", request_id: "r1" },
   );
+});
+
+test("asyncapi.yaml names every schema of a frame, and no other", () => {
+  const text = readFileSync(path.join(contractDir, "asyncapi.yaml"), "utf8");
+  const named = [...text.matchAll(/\$ref: \.\/schemas\/(\S+)\.schema\.json/g)].map((match) => match[1]);
+  const existing = ["to-gateway", "to-plugin"].flatMap((direction) => [...schemas[direction].keys()].map((type) => `${direction}/${type}`));
+  assert.deepEqual(named.sort(), existing.sort());
 });

@@ -8,10 +8,7 @@ const idle = (n) => ({ type: "session.idle", directory: "/d", session_id: `ses_$
 /** Sends all that is unsent; returns the seqs. */
 function drain(outbox) {
   const seqs = [];
-  for (let text = outbox.unsent(); text !== undefined; text = outbox.unsent()) {
-    seqs.push(JSON.parse(text).seq);
-    outbox.sent();
-  }
+  for (let text = outbox.takeUnsent(); text !== undefined; text = outbox.takeUnsent()) seqs.push(JSON.parse(text).seq);
   return seqs;
 }
 
@@ -23,8 +20,8 @@ function filled(count, limits) {
 
 test("events are numbered from 1 without a gap and sent once, in order", () => {
   const outbox = filled(3);
-  assert.deepEqual(JSON.parse(outbox.unsent()), { ...idle(1), seq: 1, at_ms: 1001 });
-  assert.deepEqual(drain(outbox), [1, 2, 3]);
+  assert.deepEqual(JSON.parse(outbox.takeUnsent()), { ...idle(1), seq: 1, at_ms: 1001 });
+  assert.deepEqual(drain(outbox), [2, 3]);
   assert.deepEqual(drain(outbox), []);
   assert.equal(outbox.append(idle(4), 0), 4);
   assert.deepEqual(drain(outbox), [4]);
@@ -57,8 +54,7 @@ test("an acknowledgement before the sending, twice, or beyond what exists does n
 
 test("a rewind in the middle of the sending starts with the oldest that is held", () => {
   const outbox = filled(4);
-  outbox.unsent();
-  outbox.sent();
+  outbox.takeUnsent();
   outbox.rewind();
   assert.deepEqual(drain(outbox), [1, 2, 3, 4]);
 });
@@ -80,14 +76,13 @@ test("beyond the bytes too, but the newest event stays", () => {
 
 test("events dropped while the sending is behind are skipped, none is sent twice", () => {
   const outbox = filled(4, { maxEvents: 4, maxBytes: 1 << 20 });
-  assert.equal(JSON.parse(outbox.unsent()).seq, 1);
-  outbox.sent();
+  assert.equal(JSON.parse(outbox.takeUnsent()).seq, 1);
   for (let i = 5; i <= 7; i++) outbox.append(idle(i), 0);
   assert.deepEqual(drain(outbox), [4, 5, 6, 7]);
 });
 
 test("it stays right over many rounds", () => {
-  const outbox = new Outbox({ maxEvents: 5000, maxBytes: 1 << 24 });
+  const outbox = new Outbox({ maxEvents: 5000 });
   let next = 1;
   for (let round = 0; round < 200; round++) {
     for (let i = 0; i < 37; i++) outbox.append(idle(next), 0);
@@ -99,6 +94,28 @@ test("it stays right over many rounds", () => {
     assert.equal(outbox.size, 9);
   }
   assert.equal(outbox.lost, 0);
+});
+
+test("no more is sent ahead of the acknowledgements than the window allows, in events or bytes", () => {
+  const outbox = filled(10, { windowEvents: 4 });
+  assert.deepEqual(drain(outbox), [1, 2, 3, 4]);
+  assert.equal(outbox.isWindowFull, true);
+  outbox.acknowledge(3);
+  assert.equal(outbox.isWindowFull, false);
+  assert.deepEqual(drain(outbox), [5, 6, 7]);
+  outbox.rewind();
+  assert.deepEqual(drain(outbox), [4, 5, 6, 7]);
+  outbox.acknowledge(100);
+  assert.equal(outbox.isWindowFull, false);
+  const bytes = filled(1).bytes;
+  const narrow = filled(10, { windowBytes: bytes + 1 });
+  assert.deepEqual(drain(narrow), [1, 2]);
+  narrow.acknowledge(1);
+  assert.deepEqual(drain(narrow), [3]);
+  const dropping = filled(4, { maxEvents: 4, windowEvents: 2 });
+  assert.deepEqual(drain(dropping), [1, 2]);
+  for (let i = 5; i <= 8; i++) dropping.append(idle(i), 0);
+  assert.deepEqual(drain(dropping), [5, 6]);
 });
 
 test("a frame above 1 MiB is cut at its longest strings", () => {
