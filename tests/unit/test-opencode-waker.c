@@ -64,6 +64,7 @@ static void test_wakes(void **state)
         url = fake_init(&w, &f, 200);
         secret_set(&password, "pass:word");
         waker = opencode_waker_new(w.loop, w.client, url, &password, "/srv/my project");
+        opencode_waker_set_timing(waker, 50, 5000);
         run_until(&w, f.n_requests == 1);
         assert_string_equal(f.path, "/agent");
         assert_true(str_equal(f.query, "directory=%2Fsrv%2Fmy%20project") ||
@@ -93,12 +94,13 @@ static void test_stops_when_connected(void **state)
         world_init(&w);
         url = fake_init(&w, &f, 0);
         waker = opencode_waker_new(w.loop, w.client, url, NULL, "/srv/a");
+        opencode_waker_set_timing(waker, 50, 5000);
         run_until(&w, f.held);
         assert_null(f.authorization);
         opencode_waker_set_connected(waker, true); /* the request under way is taken back */
         run_until(&w, !f.held);
         timer = loop_timer_new(w.loop, on_timer, &late);
-        loop_timer_set(timer, 3500);
+        loop_timer_set(timer, 200);
         run_until(&w, late);
         assert_int_equal(f.n_requests, 1);
         f.status = 401;
@@ -107,6 +109,26 @@ static void test_stops_when_connected(void **state)
         opencode_waker_set_connected(waker, true);
         opencode_waker_free(waker);
         loop_timer_free(timer);
+        fake_deinit(&f);
+        world_deinit(&w);
+}
+
+/* A request that is never answered does not keep the next from being made. */
+static void test_unanswered(void **state)
+{
+        World w;
+        Fake f;
+        OpencodeWaker *waker;
+        _cleanup_free_ char *url = NULL;
+
+        world_init(&w);
+        url = fake_init(&w, &f, 0);
+        waker = opencode_waker_new(w.loop, w.client, url, NULL, "/srv/a");
+        opencode_waker_set_timing(waker, 50, 100);
+        run_until(&w, f.held);
+        f.status = 200;
+        run_until(&w, f.n_requests >= 2);
+        opencode_waker_free(waker);
         fake_deinit(&f);
         world_deinit(&w);
 }
@@ -136,6 +158,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_wakes),
                 cmocka_unit_test(test_stops_when_connected),
+                cmocka_unit_test(test_unanswered),
                 cmocka_unit_test(test_unreachable),
         };
 

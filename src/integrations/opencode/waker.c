@@ -10,8 +10,9 @@
 #define EAGER_MS    3000
 #define EAGER_TRIES 10
 #define PATIENT_MS  10000
-/* Long: the first use of a directory may make OpenCode install packages before it answers. */
-#define TIMEOUT_MS       60000
+/* Short, although the first use of a directory may take OpenCode minutes (it installs packages): that goes on
+ * without us, and a request that arrives in the moment of OpenCode's own start is never answered at all. */
+#define TIMEOUT_MS       5000
 #define MAX_ANSWER_BYTES (4 * 1024 * 1024)
 
 struct OpencodeWaker {
@@ -20,6 +21,7 @@ struct OpencodeWaker {
         HttpOp *op;
         char *url;
         const Secret *password;
+        int64_t eager_ms, timeout_ms;
         unsigned n_tries;
         bool connected;
         char *complaint; /* what was said last, so that it is said once */
@@ -38,6 +40,7 @@ static void on_done(void *userdata, const HttpResult *result)
         OpencodeWaker *w = userdata;
 
         w->op = NULL;
+        log_debug(COMPONENT, "try %u: %s", w->n_tries, result->fault < 0 ? result->error : "answered");
         if (result->fault < 0) {
                 _cleanup_free_ char *what =
                         mem_printf("OpenCode does not answer at %s: %s", w->url, result->error);
@@ -53,7 +56,7 @@ static void on_done(void *userdata, const HttpResult *result)
                 complain(w, "OpenCode answers, but its plugin does not connect: is it installed, and are "
                             "GATEWAY_URL and GATEWAY_BRIDGE_TOKEN set where OpenCode runs?");
         }
-        loop_timer_set(w->timer, w->n_tries < EAGER_TRIES ? EAGER_MS : PATIENT_MS);
+        loop_timer_set(w->timer, w->n_tries < EAGER_TRIES ? w->eager_ms : PATIENT_MS);
 }
 
 static void send_request(OpencodeWaker *w)
@@ -64,7 +67,7 @@ static void send_request(OpencodeWaker *w)
                 .method = "GET",
                 .url = w->url,
                 .headers = headers,
-                .timeout_ms = TIMEOUT_MS,
+                .timeout_ms = w->timeout_ms,
                 .max_response_bytes = MAX_ANSWER_BYTES,
         };
         int r;
@@ -110,9 +113,17 @@ OpencodeWaker *opencode_waker_new(Loop *loop, HttpClient *client, const char *ur
         w->url = buf_take(&address);
         w->client = client;
         w->password = password;
+        w->eager_ms = EAGER_MS;
+        w->timeout_ms = TIMEOUT_MS;
         w->timer = loop_timer_new(loop, on_timer, w);
         loop_timer_set(w->timer, 0);
         return w;
+}
+
+void opencode_waker_set_timing(OpencodeWaker *w, int64_t eager_ms, int64_t timeout_ms)
+{
+        w->eager_ms = eager_ms;
+        w->timeout_ms = timeout_ms;
 }
 
 static void stop(OpencodeWaker *w)

@@ -17,3 +17,6 @@ DEFINE_CLEANUP(OpencodeWaker *, opencode_waker_free);
 
 /* true: stops. false: tries at once and then every 3 s, after half a minute every 10 s. */
 void opencode_waker_set_connected(OpencodeWaker *w, bool connected);
+
+/* For tests: the time between tries, and that of one try (5 s). */
+void opencode_waker_set_timing(OpencodeWaker *w, int64_t eager_ms, int64_t timeout_ms);
