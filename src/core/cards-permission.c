@@ -12,28 +12,30 @@
 #define DESCRIPTION_MAX  300
 
 static const struct {
-        const char *permission, *asks;
+        const char *permission, *asks, *asked; /* the headline while open, and after */
 } kinds[] = {
-        {"bash", "Run this command?"},
-        {"edit", "Change this file?"},
-        {"write", "Write this file?"},
-        {"read", "Read this file?"},
-        {"webfetch", "Fetch this address?"},
-        {"websearch", "Search the web for this?"},
-        {"task", "Start this subagent?"},
-        {"external_directory", "Work outside of the project?"},
-        {"doom_loop", "Go on? The agent repeats the same step."},
+        {"bash", "Run this command?", "Command"},
+        {"edit", "Change this file?", "Change of a file"},
+        {"write", "Write this file?", "New file"},
+        {"read", "Read this file?", "Reading a file"},
+        {"webfetch", "Fetch this address?", "Web address"},
+        {"websearch", "Search the web for this?", "Web search"},
+        {"task", "Start this subagent?", "Subagent"},
+        {"external_directory", "Work outside of the project?", "Work outside of the project"},
+        {"doom_loop", "Go on? The agent repeats the same step.", "Repeated step"},
 };
 
-static char *what_is_asked(const json_t *permission)
+static char *headline(const json_t *permission, bool is_open)
 {
         const char *kind = json_str_or(permission, "permission", "");
         _cleanup_free_ char *one_line = slack_one_line(kind), *cut = slack_cut(one_line, SUBAGENT_MAX);
 
         for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
                 if (str_equal(kinds[i].permission, kind))
-                        return mem_strdup(kinds[i].asks);
-        return *cut ? mem_printf("Allow \"%s\"?", cut) : mem_strdup("Allow this?");
+                        return mem_strdup(is_open ? kinds[i].asks : kinds[i].asked);
+        if (!*cut)
+                return mem_strdup(is_open ? "Allow this?" : "Permission");
+        return is_open ? mem_printf("Allow \"%s\"?", cut) : take(cut);
 }
 
 /* "npm *, git *" */
@@ -152,7 +154,7 @@ static char *outcome(const PermissionCard *m, const char **ret_emoji)
         switch (m->state) {
         case REQUEST_SENDING:
                 *ret_emoji = "hourglass_flowing_sand";
-                return mem_printf("%s %s. Telling OpenCode", reply_phrase(m), by);
+                return mem_printf("%s %s, on its way to OpenCode", reply_phrase(m), by);
         case REQUEST_ANSWERED:
                 *ret_emoji = str_equal(m->reply, "once") || str_equal(m->reply, "always") ? "white_check_mark"
                                                                                           : "no_entry";
@@ -169,7 +171,8 @@ static char *outcome(const PermissionCard *m, const char **ret_emoji)
 
 json_t *card_permission(const PermissionCard *m)
 {
-        _cleanup_free_ char *asks = what_is_asked(m->permission), *line = slack_one_line(m->subagent);
+        _cleanup_free_ char *head = headline(m->permission, m->state == REQUEST_OPEN),
+                            *line = slack_one_line(m->subagent);
         _cleanup_free_ char *subagent = slack_cut(line, SUBAGENT_MAX), *rest = NULL, *text = NULL,
                             *subject = NULL;
         const char *emoji = "lock", *command = json_str(m->permission, "metadata.command");
@@ -182,21 +185,22 @@ json_t *card_permission(const PermissionCard *m)
         json_t *blocks = json_array();
 
         rest = *subagent ? mem_printf("  asked by the subagent %s", subagent) : NULL;
-        json_array_append_new(blocks, card_headline(emoji, asks, rest));
+        json_array_append_new(blocks, card_headline(emoji, head, rest));
         add_subject(blocks, m->permission, !is_open);
         if (is_open)
                 json_array_append_new(blocks, card_small(NULL, description));
         if (is_open)
                 json_array_append_new(blocks, open_buttons(m));
         json_array_append_new(blocks, card_small(said, NULL));
-        if (!is_open && *reason && str_equal(m->reply, "reject"))
+        if ((m->state == REQUEST_SENDING || m->state == REQUEST_ANSWERED) && *reason &&
+            str_equal(m->reply, "reject"))
                 json_array_append_new(blocks,
                                       block_rich_text(json_pack("[{s:s, s:[o]}]", "type", "rich_text_quote",
                                                                 "elements", rich_text(reason, 0))));
         subject = slack_one_line(str_empty(command) ? json_str(m->permission, "patterns.0") : command);
-        text = is_open ? mem_printf("Permission needed: %s", *subject ? subject : asks)
+        text = is_open ? mem_printf("Permission needed: %s", *subject ? subject : head)
                        : mem_printf("%s: %s", m->state == REQUEST_ANSWERED ? reply_phrase(m) : "Permission",
-                                    *subject ? subject : asks);
+                                    *subject ? subject : head);
         return slack_message(text, blocks);
 }
 

@@ -142,6 +142,7 @@ static void add_picks(json_t *blocks, const Question *q, const char *ref)
 typedef struct OptionLayout {
         size_t n_shown, label_chars, n_chars; /* n_chars: of labels and descriptions together */
         bool descriptions;
+        bool in_full[SLACK_OPTIONS_MAX]; /* stands above the form, since it does not fit into it */
 } OptionLayout;
 
 /* How much of the options fits into `n_chars`. */
@@ -166,7 +167,7 @@ static OptionLayout layout_options(const Question *q, size_t n_chars)
 }
 
 /* Options whose label or description is cut in the form, in full above it, as long as there is room. */
-static void add_full_options(json_t *sections, const Question *q, const OptionLayout *l, size_t n_chars)
+static void add_full_options(json_t *sections, const Question *q, OptionLayout *l, size_t n_chars)
 {
         json_t *items = json_array();
 
@@ -182,6 +183,7 @@ static void add_full_options(json_t *sections, const Question *q, const OptionLa
                 if (n > n_chars)
                         break;
                 n_chars -= n;
+                l->in_full[i] = true;
                 elements = json_array();
                 json_array_append_new(elements, rich_text(label, RICH_BOLD));
                 if (*description) {
@@ -210,9 +212,9 @@ static json_t *choice_element(const Question *q, const OptionLayout *l)
                                     *label = slack_cut(line, l->label_chars);
                 _cleanup_free_ char *value = mem_printf("%zu", i),
                                     *description = slack_one_line(option_description(q, i));
+                bool described = l->descriptions && !l->in_full[i];
 
-                json_array_append_new(options,
-                                      element_option(label, value, l->descriptions ? description : NULL));
+                json_array_append_new(options, element_option(label, value, described ? description : NULL));
         }
         json_object_set_new(element, "options", options);
         return element;
@@ -241,7 +243,7 @@ static void add_form(json_t *blocks, json_t *sections /* stolen */, const Questi
         json_array_append_new(blocks, block_rich_text(sections));
         if (l.n_shown > 0)
                 json_array_append_new(blocks, block_input(block_id, q->multiple ? "Choose any" : "Choose one",
-                                                          choice_element(q, &l), true));
+                                                          choice_element(q, &l), false));
 }
 
 static void add_open_question(json_t *blocks, const Question *q, const char *ref)
@@ -298,7 +300,7 @@ static void add_open(json_t *blocks, const QuestionCard *m)
         json_array_append_new(blocks, card_small(left, NULL));
 }
 
-/* "Clamp, but only for K" or "not answered". */
+/* "Clamp, but only for K"; "" when there is no answer. */
 static char *answer_text(const json_t *answers, size_t i)
 {
         Buf out = {0};
@@ -311,7 +313,7 @@ static char *answer_text(const json_t *answers, size_t i)
                 if (*line)
                         buf_printf(&out, "%s%s", buf_len(&out) > 0 ? ", " : "", line);
         }
-        return buf_len(&out) > 0 ? buf_take(&out) : mem_strdup("not answered");
+        return buf_take(&out);
 }
 
 static const char *outcome_phrase(const QuestionCard *m, const char **ret_emoji)
@@ -352,12 +354,13 @@ static void add_closed(json_t *blocks, const QuestionCard *m)
                 json_array_append_new(elements, rich_text(*line ? line : "Question", RICH_BOLD));
                 if (answered && m->answers) {
                         json_array_append_new(elements, rich_text("\n", 0));
-                        json_array_append_new(elements, rich_text(cut, 0));
+                        json_array_append_new(elements, *cut ? rich_text(cut, 0)
+                                                             : rich_text("not answered", RICH_ITALIC));
                 }
         }
         json_array_append_new(blocks, card_rich(elements));
         said = answered ? mem_printf("%s %s%s", phrase, by,
-                                     m->state == REQUEST_SENDING ? ". Telling OpenCode" : "")
+                                     m->state == REQUEST_SENDING ? ", on its way to OpenCode" : "")
                         : mem_strdup(phrase);
         json_array_append_new(blocks, card_small(said, NULL));
 }

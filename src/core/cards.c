@@ -102,7 +102,9 @@ char *card_time_left(int64_t expires_ms, int64_t now_ms)
                 return mem_strdup("No time left");
         left = card_duration(expires_ms - now_ms);
         /* The duration is of the moment when the card was written; the time of day stays right. */
-        return mem_printf("Time left: %s, until <!date^%" PRId64 "^{time}|later>", left, expires_ms / 1000);
+        return mem_printf("Time left: %s, until <!date^%" PRId64 "^{time}|%02d:%02d UTC>", left,
+                          expires_ms / 1000, (int) (expires_ms / 3600000 % 24),
+                          (int) (expires_ms / 60000 % 60));
 }
 
 char *card_mention(const char *user_id)
@@ -258,6 +260,7 @@ json_t *card_session(const SessionCard *m)
         _cleanup_free_ char *title = slack_cut(*one_line ? one_line : "Task", TITLE_CHARS_MAX),
                             *elapsed = NULL;
         _cleanup_free_ char *phrase = state_phrase(m->state, m->waiting_for);
+        _cleanup_free_ char *escaped = NULL, *line = NULL;
         _cleanup_buf_ Buf details = {0};
         json_t *blocks = json_array(), *buttons = json_array();
 
@@ -268,7 +271,9 @@ json_t *card_session(const SessionCard *m)
         add_detail(&details, elapsed);
         add_usage(&details, m->tokens, m->cost_usd);
         json_array_append_new(blocks, session_headline(m, title));
-        json_array_append_new(blocks, card_small(mention, buf_bytes(&details)));
+        escaped = slack_escape(buf_bytes(&details));
+        line = mem_printf("%s%s%s", mention ? mention : "", mention && *escaped ? SEPARATOR : "", escaped);
+        json_array_append_new(blocks, card_small(line, NULL));
         if (m->state == SESSION_STARTING || m->state == SESSION_WORKING || m->state == SESSION_WAITING ||
             m->state == SESSION_RETRYING)
                 json_array_append_new(buttons, element_button("session.stop", "Stop", m->ref, BUTTON_PLAIN));
