@@ -117,7 +117,7 @@ async function main() {
       port: gatewayPort,
       bridgeToken: TOKEN,
       opencodeUrl: opencode.url,
-      env: { OPENCODE_MODEL: options.model ?? 'scripted/demo' },
+      env: { GATEWAY_OPENCODE_MODEL: options.model ?? 'scripted/demo' },
     });
     await part.ready({ bridges: 1, timeoutMs: 60_000 });
     return part;

@@ -231,16 +231,6 @@ static void plan_view(const IntakeContext *ctx, const json_t *in, IntakePlan *re
         ret->dedup_key = mem_printf("view:%s:%s", json_str_or(in, "view_id", ""), json_str_or(in, "hash", ""));
 }
 
-static void plan_stopped(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
-{
-        if (!json_str(in, "thread_ts") || refusal(ctx, in))
-                return;
-        ret->address = mem_printf("thread:%s:%s", json_str_or(in, "channel", ""), json_str(in, "thread_ts"));
-        ret->event = "session.stop";
-        ret->dedup_key = mem_printf("stop:%s:%s", json_str_or(in, "channel", ""), json_str_or(in, "event_ts", ""));
-        ret->data = json_pack("{s:s}", "user", json_str_or(in, "user", ""));
-}
-
 void intake_decide(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
 {
         static const struct {
@@ -248,7 +238,7 @@ void intake_decide(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
                 void (*plan)(const IntakeContext *ctx, const json_t *in, IntakePlan *ret);
         } plans[] = {
                 {"message", plan_message}, {"edited", plan_edited}, {"command", plan_command},
-                {"action", plan_action},   {"view", plan_view},     {"stopped", plan_stopped},
+                {"action", plan_action},   {"view", plan_view},
         };
         const char *type = json_str_or(in, "type", "");
 

@@ -18,11 +18,19 @@ static json_t *slot_of(Flow *f, const char *slot)
         return state;
 }
 
-static void ask(Flow *f, const char *slot, const PostedPlace *place, json_t *message, AskPriority priority,
-                const char *ts)
+/* Results come back under "<slot>#<generation>": one of an older generation belongs to a message that is not wanted any
+ * more. */
+static char *tag_of(const char *slot, const json_t *state)
 {
-        _cleanup_free_ char *lane = posted_lane(place);
+        return mem_printf("%s#%lld", slot, (long long) json_int(state, "generation", 0));
+}
+
+static void ask(Flow *f, const char *slot, const PostedPlace *place, json_t *message, AskPriority priority,
+                const json_t *state)
+{
+        _cleanup_free_ char *lane = posted_lane(place), *tag = tag_of(slot, state);
         json_t *args = json_pack("{s:s, s:o}", "channel", place->channel, "message", message);
+        const char *ts = json_str(state, "ts");
 
         if (ts)
                 json_put_str(args, "ts", ts);
@@ -30,10 +38,10 @@ static void ask(Flow *f, const char *slot, const PostedPlace *place, json_t *mes
                 json_put_str(args, "thread_ts", place->thread_ts);
         flow_ask(f, &(FlowAsk) {
                             .verb = ts ? SLACK_UPDATE : SLACK_POST,
-                            .tag = slot,
+                            .tag = tag,
                             .lane = lane,
                             .priority = priority,
-                            .coalesce = ts ? slot : NULL,
+                            .coalesce = tag,
                             .args = args,
                     });
 }
@@ -41,30 +49,31 @@ static void ask(Flow *f, const char *slot, const PostedPlace *place, json_t *mes
 void posted_show(Flow *f, const char *slot, const PostedPlace *place, json_t *message, AskPriority priority)
 {
         json_t *state = slot_of(f, slot);
-        const char *ts = json_str(state, "ts");
 
-        if (!ts && json_bool(state, "asked")) {
+        if (json_bool(state, "asked")) {
                 json_object_set_new(state, "next", message);
                 return;
         }
-        if (!ts)
+        if (!json_str(state, "ts"))
                 json_object_set_new(state, "asked", json_true());
-        ask(f, slot, place, message, priority, ts);
+        ask(f, slot, place, message, priority, state);
 }
 
-PostedResult posted_take_result(Flow *f, const char *slot, const PostedPlace *place, const FlowEvent *ev)
+static void delete_late(Flow *f, const PostedPlace *place, const FlowEvent *ev)
 {
-        json_t *state, *next;
+        if (ev->outcome == ASK_OK)
+                flow_ask(f, &(FlowAsk) {
+                                    .verb = SLACK_DELETE,
+                                    .tag = "late",
+                                    .args = json_pack("{s:s, s:s}", "channel", place->channel, "ts",
+                                                      json_str_or(ev->data, "ts", "")),
+                            });
+}
 
-        if (flow_event_is_ask(ev, SLACK_UPDATE, slot)) {
-                if (ev->outcome != ASK_PERMFAIL || !str_equal(json_str(ev->data, "error"), "message_not_found"))
-                        return POSTED_TAKEN;
-                posted_reset(f, slot);
-                return POSTED_GONE;
-        }
-        if (!flow_event_is_ask(ev, SLACK_POST, slot))
-                return POSTED_OTHER;
-        state = slot_of(f, slot);
+static PostedResult take_post(Flow *f, const char *slot, const PostedPlace *place, const FlowEvent *ev)
+{
+        json_t *state = slot_of(f, slot), *next;
+
         json_object_del(state, "asked");
         if (ev->outcome != ASK_OK) {
                 json_put_str(state, "error", json_str_or(ev->data, "error", "unknown"));
@@ -79,6 +88,27 @@ PostedResult posted_take_result(Flow *f, const char *slot, const PostedPlace *pl
         return POSTED_TAKEN;
 }
 
+PostedResult posted_take_result(Flow *f, const char *slot, const PostedPlace *place, const FlowEvent *ev)
+{
+        _cleanup_free_ char *tag = tag_of(slot, slot_of(f, slot));
+        size_t n = strlen(slot);
+        bool post = flow_event_is(ev, SLACK_POST), update = flow_event_is(ev, SLACK_UPDATE);
+
+        if ((!post && !update) || strncmp(ev->tag, slot, n) != 0 || ev->tag[n] != '#')
+                return POSTED_OTHER;
+        if (!str_equal(ev->tag, tag)) {
+                if (post)
+                        delete_late(f, place, ev);
+                return POSTED_TAKEN;
+        }
+        if (post)
+                return take_post(f, slot, place, ev);
+        if (ev->outcome != ASK_PERMFAIL || !str_equal(json_str(ev->data, "error"), "message_not_found"))
+                return POSTED_TAKEN;
+        posted_reset(f, slot);
+        return POSTED_GONE;
+}
+
 const char *posted_ts(Flow *f, const char *slot)
 {
         return json_str(json_object_get(flow_data(f), slot), "ts");
@@ -91,5 +121,12 @@ const char *posted_error(Flow *f, const char *slot)
 
 void posted_reset(Flow *f, const char *slot)
 {
-        json_object_del(flow_data(f), slot);
+        json_t *state = slot_of(f, slot);
+        _cleanup_free_ char *tag = tag_of(slot, state);
+        int64_t generation = json_int(state, "generation", 0);
+
+        if (json_bool(state, "asked"))
+                flow_ask_forget(f, tag);
+        json_object_clear(state);
+        json_put_int(state, "generation", generation + 1);
 }

@@ -108,6 +108,14 @@ void session_show_progress(Flow *f, ProgressState state, const char *error, AskP
         posted_show(f, SLOT_PROGRESS, &place, message, priority);
 }
 
+void session_end_progress(Flow *f, ProgressState state, const char *error)
+{
+        if (posted_ts(f, SLOT_PROGRESS) || error)
+                session_show_progress(f, state, error, ASK_PRIORITY_URGENT);
+        else
+                posted_reset(f, SLOT_PROGRESS);
+}
+
 static json_t *queue(Flow *f)
 {
         json_t *q = json_object_get(flow_data(f), "queue");

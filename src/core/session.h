@@ -22,6 +22,8 @@ void session_show_card(Flow *f);
 /* A fresh card as a message, for `status`. */
 json_t *session_card_message(Flow *f);
 void session_show_progress(Flow *f, ProgressState state, const char *error, AskPriority priority);
+/* The last state of the turn's progress message; one that has not appeared by now does not appear any more. */
+void session_end_progress(Flow *f, ProgressState state, const char *error);
 
 /* The deep link into OpenCode's web UI, or NULL. Owned. */
 char *session_open_url(const json_t *data, const char *session_id);

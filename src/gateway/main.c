@@ -129,10 +129,18 @@ static int run_flows(const Args *args, const GatewayConf *conf)
         return gateway_remote(conf, "POST", path, print_retry);
 }
 
+/* Without a configuration, too: the app has to exist before there are tokens. */
 static int run_manifest(const Args *args)
 {
-        _cleanup_free_ char *text = slack_manifest(args->n_words > 0 ? args->words[0] : "OpenCode", "/opencode");
+        const char *command = getenv("GATEWAY_SLACK_COMMAND");
+        _cleanup_free_ char *text =
+                slack_manifest(args->n_words > 0 ? args->words[0] : "OpenCode", command ? command : "/opencode");
 
+        if (!text) {
+                fprintf(stderr, "the app's name must have 1 to 35 characters, and GATEWAY_SLACK_COMMAND must be a slash "
+                                "command like /opencode\n");
+                return 2;
+        }
         printf("%s\n", text);
         return 0;
 }

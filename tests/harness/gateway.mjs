@@ -28,7 +28,7 @@ export async function runGateway(args, env = {}) {
  *  port         the same again after a restart, so that the plugin finds it
  *  opencodeUrl  lets the gateway wake the plugin of an idle OpenCode
  *  failpoint    "turn.after:2": where the process kills itself (only builds with failpoints)
- *  env          further variables, e.g. SLACK_ALLOW_USERS
+ *  env          further variables, e.g. GATEWAY_SLACK_ALLOW_USERS
  */
 export async function startGateway(options) {
   const own = options.stateDir === undefined ? await mkdtemp(join(tmpdir(), 'gateway-')) : null;

@@ -104,9 +104,11 @@ export class LocalSlack {
     return this.#child.log();
   }
 
+  /** Ends it; a bad end (a sanitizer's complaint, a crash) is an error. */
   async stop() {
     await this.#feed.close();
-    return this.#child.stop();
+    const { code, signal } = await this.#child.stop();
+    if (code !== 0) throw new Error(`localslack ended with ${signal ?? code}:\n${this.log().slice(-4000)}`);
   }
 
   async kill9() {

@@ -72,10 +72,10 @@ function controls(url) {
     release: async (name) => (await control('POST', 'release', { name })).released,
     /** Makes `model` ("*": all) answer with an HTTP status; null ends it. */
     outage: (model, status) => control('POST', 'outage', { model, status }),
-    waitGate: (name, timeoutMs) =>
+    waitGate: (name, timeoutMs = 30_000) =>
       until(`a request at gate ${name}`, async () => (await waiting()).includes(name), timeoutMs),
     /** The first recorded request for which `predicate` holds. */
-    waitRequest: (predicate, timeoutMs) =>
+    waitRequest: (predicate, timeoutMs = 30_000) =>
       until('a matching request to the model', async () => (await requests()).find(predicate), timeoutMs),
   };
 }

@@ -1,5 +1,6 @@
 // Everything at once: localslack, a scripted model, the real OpenCode with the plugin, and the gateway.
 
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,8 +16,14 @@ import { freePort, startOpenCode } from './opencode.mjs';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PLUGIN = join(ROOT, 'plugin/dist/bridge.js');
 
+export const ANN = 'U0ANN';
+export const BOB = 'U0BOB';
+export const BOT = 'U0BOT';
+export const GENERAL = 'C0GENERAL';
+
 /** Plain text of a message: its fallback and all texts of its blocks. */
 export function textOf(message) {
+  if (!message) return '';
   const texts = [];
   const walk = (node) => {
     if (Array.isArray(node)) node.forEach(walk);
@@ -30,6 +37,12 @@ export function textOf(message) {
   walk(message.blocks ?? []);
   return [message.text ?? '', ...texts].join('\n');
 }
+
+export const isProgress = (m) => m.bot_id && /^(Working|Done in|Stopped after|Failed after)/.test(m.text);
+const said = (list) => {
+  const card = list.find((m) => m.bot_id);
+  return list.filter((m) => m.bot_id && m !== card && !isProgress(m));
+};
 
 /** All buttons of a message: {action_id, value, text}. */
 export function buttonsOf(message) {
@@ -77,14 +90,14 @@ export async function startWorld(options = {}) {
         port: world.gatewayPort,
         opencodeUrl: world.opencode?.url,
         ...more,
-        env: { OPENCODE_MODEL: 'scripted/demo', PROGRESS_INTERVAL_MS: '1000', ...options.gatewayEnv, ...more.env },
+        env: { GATEWAY_OPENCODE_MODEL: 'scripted/demo', GATEWAY_PROGRESS_INTERVAL_MS: '1000', ...options.gatewayEnv, ...more.env },
       });
       return world.gateway;
     };
     if (options.opencode !== false) await world.startOpenCode();
     closers.unshift(() => world.opencode?.stop());
+    closers.unshift(() => world.gateway?.stop());
     await world.startGateway({ failpoint: options.failpoint });
-    closers.unshift(() => world.gateway.stop());
     await world.gateway.ready({ bridges: options.opencode === false ? 0 : 1, timeoutMs: 60_000 });
   } catch (error) {
     for (const close of closers) await close();
@@ -99,59 +112,118 @@ function actions(world) {
     for (const one of world.closers) await one();
   };
 
-  /** `/opencode start …`; returns a Session once its card is there. */
-  const start = async (text, { user = 'U_ANN', channel = 'C_GENERAL' } = {}) => {
-    const before = new Set((await slack.messages(channel)).map((m) => m.ts));
-    await slack.command({ user, channel, command: '/opencode', text: `start ${text}` });
-    const card = await slack.waitFor(
-      async () => (await slack.messages(channel)).find((m) => !before.has(m.ts) && !m.thread_ts_is_other && m.bot_id),
-      { what: `the card of "${text}"` },
-    );
+  const ownRoots = async (channel) =>
+    (await slack.messages(channel)).filter((m) => m.bot_id && (!m.thread_ts || m.thread_ts === m.ts));
+
+  /** `/opencode start …`; returns the thread once its card is there. */
+  const start = async (text, { user = ANN, channel = GENERAL } = {}) => {
+    const before = new Set((await ownRoots(channel)).map((m) => m.ts));
+    await slack.command(user, channel, '/opencode', `start ${text}`);
+    const card = await slack.waitFor(async () => (await ownRoots(channel)).find((m) => !before.has(m.ts)), {
+      what: `the card of "${text}"`,
+    });
     return thread(channel, card.ts);
   };
 
-  /** A thread, as somebody who looks at it would. */
+  /** A mention; returns the thread that it opens, which is there at once. */
+  const mention = async (text, { user = ANN, channel = GENERAL } = {}) =>
+    thread(channel, await slack.say(user, channel, `<@${BOT}> ${text}`));
+
+  /** A thread, as somebody who looks at it would see it. */
   const thread = (channel, ts) => {
     const messages = () => slack.thread(channel, ts);
     const wait = (what, check, timeoutMs = 30_000) =>
       slack.waitFor(async () => check(await messages()), { what, timeout_ms: timeoutMs });
+    const all = (pattern) => async () => (await messages()).filter((m) => pattern.test(textOf(m)));
     const self = {
       channel,
       ts,
       messages,
       wait,
-      card: async () => (await messages())[0],
-      /** The first message (from the `after`th on) whose text matches. */
-      say: (pattern, timeoutMs, after = 0) =>
-        wait(`a message like ${pattern}`, (all) => all.slice(after).find((m) => pattern.test(textOf(m))), timeoutMs),
-      gone: (pattern, timeoutMs) =>
-        wait(`no message like ${pattern}`, (all) => !all.some((m) => pattern.test(textOf(m))), timeoutMs),
-      cardSays: (pattern, timeoutMs) =>
-        wait(`the card to say ${pattern}`, (all) => pattern.test(textOf(all[0])) && all[0], timeoutMs),
-      /** A message that has a button with this action_id (prefix). */
-      button: (actionId, timeoutMs, nth = 0) =>
+      all: (pattern) => all(pattern)(),
+      card: async () => (await messages()).find((m) => m.bot_id),
+      /** The first message of the bot, other than the card and the progress, whose text matches. */
+      says: (pattern, timeoutMs) =>
+        wait(`a message like ${pattern}`, (list) => said(list).find((m) => pattern.test(textOf(m))), timeoutMs),
+      /** The progress message of the last turn. */
+      progress: (pattern, timeoutMs) =>
         wait(
-          `a button ${actionId}`,
-          (all) => {
-            const message = all.filter((m) => buttonsOf(m).some((b) => b.action_id.startsWith(actionId)))[nth];
-            return message && { message, button: buttonsOf(message).find((b) => b.action_id.startsWith(actionId)) };
+          `progress like ${pattern}`,
+          (list) => list.findLast((m) => isProgress(m) && pattern.test(textOf(m))),
+          timeoutMs,
+        ),
+      said: async () => said(await messages()),
+      cardSays: (pattern, timeoutMs) =>
+        wait(
+          `the card to say ${pattern}`,
+          (list) => {
+            const card = list.find((m) => m.bot_id);
+            return card && pattern.test(textOf(card)) && card;
           },
           timeoutMs,
         ),
-      click: async (actionId, { user = 'U_ANN', state, nth, value } = {}) => {
-        const { message, button } = await self.button(actionId, undefined, nth);
-        const chosen = value === undefined ? button : buttonsOf(message).find((b) => b.value === value);
-        return slack.click({ user, channel, ts: message.ts, action_id: chosen.action_id, value: chosen.value, state });
+      /** The last message that has a button with this action_id (or one that begins with it). */
+      button: (actionId, timeoutMs) =>
+        wait(
+          `a button ${actionId}`,
+          (list) => {
+            const message = list.findLast((m) => buttonsOf(m).some((b) => b.action_id.startsWith(actionId)));
+            return message && { message, buttons: buttonsOf(message).filter((b) => b.action_id.startsWith(actionId)) };
+          },
+          timeoutMs,
+        ),
+      /** Clicks it; `pick` chooses among several by their text. */
+      click: async (actionId, { user = ANN, state, pick } = {}) => {
+        const { message, buttons } = await self.button(actionId);
+        const button = pick ? buttons.find((b) => pick.test(b.text)) : buttons[0];
+        if (!button) throw new Error(`no button ${pick} among ${buttons.map((b) => b.text)}`);
+        return slack.click({
+          user,
+          channel,
+          ts: message.ts,
+          action_id: button.action_id,
+          block_id: button.block_id,
+          value: button.value,
+          ...(state ? { state } : {}),
+        });
       },
-      reply: (text, user = 'U_ANN') => slack.say({ user, channel, text, thread_ts: ts }),
+      reply: (text, user = ANN) => slack.say(user, channel, text, { thread_ts: ts }),
+      /** What only `user` was told in this thread or channel. */
+      told: (user, pattern, timeoutMs = 10_000) =>
+        slack.waitFor(
+          (state) => state.ephemerals.findLast((e) => e.user === user && pattern.test(textOf(e.message))),
+          { what: `${user} to be told ${pattern}`, timeout_ms: timeoutMs },
+        ),
     };
     return self;
   };
 
-  const restartGateway = async (more) => {
+  /** A click on a message as it was seen before, even if it has changed meanwhile, as a phone that lags behind does. */
+  const clickAgain = ({ channel, ts: threadTs }, message, button, { user = ANN } = {}) =>
+    slack.post('deliver', {
+      envelope: {
+        envelope_id: randomUUID(),
+        type: 'interactive',
+        accepts_response_payload: false,
+        payload: {
+          type: 'block_actions',
+          team: { id: 'T0LOCAL' },
+          user: { id: user, team_id: 'T0LOCAL' },
+          container: { type: 'message', message_ts: message.ts, channel_id: channel, thread_ts: threadTs },
+          channel: { id: channel },
+          message,
+          actions: [{ type: 'button', ...button, text: { type: 'plain_text', text: button.text }, action_ts: `${Date.now() / 1000}` }],
+        },
+      },
+    });
+
+  const restartGateway = async (more = {}) => {
     await world.startGateway(more);
-    await world.gateway.ready();
+    await world.gateway.ready({ bridges: more.bridges ?? 1, timeoutMs: 60_000 });
     return world.gateway;
   };
-  return { close, start, thread, restartGateway, until };
+
+  /** Requests that OpenCode waits for: [{id, sessionID, …}]. */
+  const pending = (kind) => world.opencode.api('GET', `/${kind}`, undefined, { directory: world.directory });
+  return { close, start, mention, thread, clickAgain, restartGateway, pending, until };
 }

@@ -55,19 +55,10 @@ static void test_limits(void **state)
         expect_length(m, "display_information.name", 35);
         expect_length(m, "display_information.description", 140);
         expect_length(m, "features.bot_user.display_name", 80);
-        expect_length(m, "features.agent_view.agent_description", 300);
         assert_int_equal(json_array_size(json_at(m, "features.slash_commands")), 1);
         expect_length(m, "features.slash_commands.0.command", 32);
         expect_length(m, "features.slash_commands.0.description", 2000);
         expect_length(m, "features.slash_commands.0.usage_hint", 1000);
-        assert_true(json_array_size(json_at(m, "features.shortcuts")) <= 10);
-        for (size_t i = 0; i < json_array_size(json_at(m, "features.shortcuts")); i++) {
-                const json_t *shortcut = json_array_get(json_at(m, "features.shortcuts"), i);
-
-                expect_length(shortcut, "name", 24);
-                expect_length(shortcut, "description", 150);
-                expect_length(shortcut, "callback_id", 255);
-        }
         expect_distinct(json_at(m, "oauth_config.scopes.bot"), 255);
         expect_distinct(json_at(m, "settings.event_subscriptions.bot_events"), 100);
 }
@@ -98,7 +89,7 @@ static void test_contents(void **state)
         }
         assert_true(has(scopes, "chat:write") && has(scopes, "metadata.message:read") &&
                     has(scopes, "commands"));
-        assert_true(has(events, "app_mention") && has(events, "agent_session_stopped"));
+        assert_true(has(events, "app_mention"));
 }
 
 static void test_refused(void **state)

@@ -92,26 +92,15 @@ static json_t *edited(const json_t *payload)
 
 static json_t *event(const json_t *payload, char **ret_error)
 {
-        static const Copy stopped_copies[] = {{"team", "team_id"},
-                                              {"channel", "event.channel"},
-                                              {"user", "event.user"},
-                                              {"thread_ts", "event.thread_ts"},
-                                              {"event_ts", "event.event_ts"}};
         static const JsonField message_fields[] = {{"event.channel", JSON_FIELD_STR, true, 64},
                                                    {"event.ts", JSON_FIELD_STR, true, 64}};
         const char *type = json_str(payload, "event.type"), *subtype = json_str(payload, "event.subtype"), *field, *why;
-        json_t *out;
 
         if (!json_is_object(json_at(payload, "event")))
                 return other(json_str_or(payload, "type", "event without an inner event"));
         if (!type) {
                 *ret_error = mem_strdup("payload.event.type is missing");
                 return NULL;
-        }
-        if (str_equal(type, "agent_session_stopped")) {
-                out = new_of("stopped");
-                copy_all(out, payload, stopped_copies);
-                return out;
         }
         if (!str_equal(type, "message") && !str_equal(type, "app_mention"))
                 return other(type);

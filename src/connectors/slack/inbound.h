@@ -7,7 +7,6 @@
  *   command  {type, team, channel, user, command, text, trigger_id, response_url}
  *   action   {type, team, channel, user, ts, thread_ts, action_id, value, action_ts, trigger_id, response_url, values {}}
  *   view     {type, team, user, view_id, hash, callback_id, ref (its private_metadata), values {}}
- *   stopped  {type, team, channel, user, thread_ts, event_ts}     the native Stop button of agent sessions
  *   other    {type, what}                                          nothing this product acts on
  * `text` is readable (slack_text_plain()); `raw_text` is Slack's, for finding mentions.
  * https://docs.slack.dev/reference/events, …/interaction-payloads */

@@ -7,22 +7,15 @@
 
 #include "base/json.h"
 
+/* Only what the program uses: each scope is a question that a workspace's administrator asks. */
 static const char *const bot_scopes[] = {
-        "app_mentions:read", "channels:history",
-        "channels:read",     "chat:write",
-        "chat:write.public", "commands",
-        "files:read",        "files:write",
-        "groups:history",    "groups:read",
-        "im:history",        "im:read",
-        "im:write",          "metadata.message:read",
-        "mpim:history",      "mpim:read",
-        "reactions:read",    "reactions:write",
-        "users:read",
+        "app_mentions:read", "channels:history", "channels:read", "chat:write",   "chat:write.public",
+        "commands",          "groups:history",   "groups:read",   "im:history",   "im:read",
+        "mpim:history",      "mpim:read",        "metadata.message:read", "reactions:write", "users:read",
 };
 
 static const char *const bot_events[] = {
-        "agent_session_stopped", "app_home_opened", "app_mention", "channel_archive", "member_joined_channel",
-        "message.channels",      "message.groups",  "message.im",  "message.mpim",    "reaction_added",
+        "app_mention", "message.channels", "message.groups", "message.im", "message.mpim",
 };
 
 static json_t *list(const char *const *words, size_t n)
@@ -36,19 +29,11 @@ static json_t *list(const char *const *words, size_t n)
 
 static json_t *features(const char *app_name, const char *command)
 {
-        return json_pack(
-                "{s:{s:s}, s:{s:b, s:b, s:b}, s:{s:s, s:b}, s:[{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:s}], "
-                "s:[{s:s, s:s, s:s, s:b}]}",
-                "agent_view", "agent_description",
-                "Runs coding sessions in OpenCode: one thread is one session.", "app_home",
-                "home_tab_enabled", true, "messages_tab_enabled", true, "messages_tab_read_only_enabled",
-                false, "bot_user", "display_name", app_name, "always_online", true, "shortcuts", "type",
-                "global", "name", "Start a coding session", "callback_id", SLACK_SHORTCUT_START,
-                "description", "Opens the form for a new session", "type", "message", "name",
-                "Start a task from this", "callback_id", SLACK_SHORTCUT_FROM_MESSAGE, "description",
-                "A new session about this message", "slash_commands", "command", command, "description",
-                "Start and steer coding sessions", "usage_hint", "start <task> | status | list | stop | help",
-                "should_escape", true);
+        return json_pack("{s:{s:b, s:b, s:b}, s:{s:s, s:b}, s:[{s:s, s:s, s:s, s:b}]}", "app_home", "home_tab_enabled",
+                         false, "messages_tab_enabled", true, "messages_tab_read_only_enabled", false, "bot_user",
+                         "display_name", app_name, "always_online", true, "slash_commands", "command", command,
+                         "description", "Start and steer coding sessions", "usage_hint",
+                         "start <task> | status | list | stop | help", "should_escape", true);
 }
 
 static size_t count_characters(const char *s)

@@ -2,10 +2,6 @@
  * manifest". It asks for what the product uses, and for nothing else. */
 #pragma once
 
-/* What a shortcut's payload carries as callback_id. */
-#define SLACK_SHORTCUT_START        "session_start"
-#define SLACK_SHORTCUT_FROM_MESSAGE "session_from_message"
-
 /* The manifest as indented JSON (owned), with that name and slash command ("/opencode"). NULL when Slack
  * would not take them: a name has 1 to 35 characters, a command is a slash and 1 to 31 of a-z, 0-9, _ and -.
  * https://docs.slack.dev/reference/app-manifest */

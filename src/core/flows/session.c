@@ -486,12 +486,18 @@ static const char *author_name(Flow *f, const char *user)
         return json_string_value(json_object_get(json_object_get(flow_data(f), "names"), user));
 }
 
+/* A prompt and the order to stop it must not overtake each other. */
+static char *prompt_lane(Flow *f)
+{
+        return mem_printf("prompt:%s", flow_ref(f));
+}
+
 static void send_prompt(Flow *f)
 {
         json_t *turn = json_object_get(flow_data(f), "turn");
         const char *user = json_str_or(turn, "user", "");
         _cleanup_free_ char *key = mem_printf("%s/prompt/%lld", flow_ref(f), (long long) json_int(turn, "n", 0));
-        _cleanup_free_ char *message_id = opencode_message_id(key, flow_now_ms(f));
+        _cleanup_free_ char *message_id = opencode_message_id(key, flow_now_ms(f)), *lane = prompt_lane(f);
         json_t *args = json_pack("{s:s, s:s, s:s, s:s}", "directory", json_str_or(flow_data(f), "oc.directory", ""),
                                  "session_id", json_str_or(flow_data(f), "oc.session_id", ""), "message_id", message_id,
                                  "text", json_str_or(turn, "text", ""));
@@ -501,7 +507,7 @@ static void send_prompt(Flow *f)
         if (name)
                 json_object_set_new(args, "author", json_pack("{s:s, s:s}", "name", name, "source", "slack"));
         put_agent_and_model(f, args);
-        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_MESSAGE, .coalesce = "prompt", .args = args});
+        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_MESSAGE, .lane = lane, .coalesce = "prompt", .args = args});
 }
 
 /* The agent is told who speaks; the name is looked up once per person and session. */
@@ -639,7 +645,7 @@ static FlowVerdict end_turn(Flow *f, ProgressState outcome, const char *error, c
                 [PROGRESS_DONE] = "white_check_mark", [PROGRESS_STOPPED] = "octagonal_sign", [PROGRESS_FAILED] = "warning"};
 
         session_requests_over(f);
-        session_show_progress(f, outcome, error, ASK_PRIORITY_URGENT);
+        session_end_progress(f, outcome, error);
         if (reading && reading->text)
                 post_answer(f, json_str(reading->text, "text"));
         if (json_str(turn, "ts"))
@@ -685,8 +691,11 @@ static FlowVerdict on_looked(Flow *f, const FlowEvent *ev, bool stopping)
                                end_turn(f, PROGRESS_FAILED, json_str_or(ev->data, "message", "the session is gone"), NULL) :
                                FLOW_STAY;
         }
-        if (!str_equal(json_str_or(ev->data, "status.type", "idle"), "idle"))
+        if (!str_equal(json_str_or(ev->data, "status.type", "idle"), "idle")) {
+                if (stopping) /* it has not heard, or something else began: say it again */
+                        flow_timer(f, "abort", LOOK_AGAIN_MS);
                 return FLOW_STAY;
+        }
         if (!reading.answer || reading.unfinished)
                 return unanswered(f, messages, &reading, stopping);
         remember(f, messages, &reading);
@@ -799,29 +808,41 @@ static void drop_queue(Flow *f)
         session_queue_clear(f);
 }
 
+static void ask_abort(Flow *f)
+{
+        const json_t *oc = json_at(flow_data(f), "oc");
+        _cleanup_free_ char *lane = prompt_lane(f);
+
+        flow_ask(f, &(FlowAsk) {
+                            .verb = OPENCODE_SESSION_ABORT,
+                            .lane = lane,
+                            .coalesce = "abort",
+                            .args = json_pack("{s:s, s:s}", "directory", json_str_or(oc, "directory", ""), "session_id",
+                                              json_str_or(oc, "session_id", "")),
+                    });
+}
+
 static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
 {
         FlowVerdict v;
 
         if (flow_event_is_enter(ev)) {
-                const json_t *oc = json_at(flow_data(f), "oc");
-
                 session_set_state(f, SESSION_STOPPING);
                 session_requests_over(f);
                 drop_queue(f);
                 session_show_card(f);
                 flow_ask_forget(f, "prompt");
-                flow_ask(f, &(FlowAsk) {
-                                    .verb = OPENCODE_SESSION_ABORT,
-                                    .args = json_pack("{s:s, s:s}", "directory", json_str_or(oc, "directory", ""),
-                                                      "session_id", json_str_or(oc, "session_id", "")),
-                            });
+                ask_abort(f);
                 json_object_set_new(json_object_get(flow_data(f), "turn"), "asked", json_true());
                 flow_timer(f, "look", STOP_PATIENCE_MS);
                 return FLOW_STAY;
         }
-        if (flow_event_is_ask(ev, OPENCODE_SESSION_ABORT, NULL)) {
+        if (flow_event_is_ask(ev, OPENCODE_SESSION_ABORT, NULL) || flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL)) {
                 look(f);
+                return FLOW_STAY;
+        }
+        if (flow_event_is_timer(ev, "abort")) {
+                ask_abort(f);
                 return FLOW_STAY;
         }
         v = on_turn_event(f, ev, true);
