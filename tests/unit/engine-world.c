@@ -165,7 +165,7 @@ static void end_ask(Ask *ask, char how)
         case 'o': ask_ok(ask, NULL); break;
         case 't': ask_tempfail(ask, "busy", NULL, false, 0); break;
         case 'u': ask_tempfail(ask, "lost", NULL, true, 0); break;
-        case 'r': ask_tempfail(ask, "ratelimited", NULL, false, 300); break;
+        case 'r': ask_tempfail(ask, "ratelimited", NULL, false, 500); break;
         case 'p': ask_permfail(ask, "refused", NULL); break;
         default: fail_msg("unknown outcome %c", how);
         }
@@ -207,6 +207,7 @@ static const AskVerb verbs[] = {
         {.name = "probed", .max_attempts = 3, .backoff_ms = 10, .probe = on_probe, .start = on_start},
         {.name = "single", .max_inflight = 1, .start = on_start},
         {.name = "bucket", .wait_ms = on_wait, .start = on_start},
+        {.name = "brief-probed", .deadline_ms = 150, .backoff_ms = 400, .probe = on_probe, .start = on_start},
         {.name = "brief", .deadline_ms = 150, .backoff_ms = 60, .start = on_start},
 };
 

@@ -60,7 +60,7 @@ typedef struct World {
 extern const FlowKind world_kind;
 
 /* The verbs: "post" (3 attempts, 10 ms backoff), "once" (perishable), "probed", "single" (one at a time), "bucket"
- * (has wait_ms), "brief" (deadline 150 ms). */
+* (has wait_ms), "brief" and "brief-probed" (deadline 150 ms). */
 World *world_new(bool on_disk, const FlowEngineConfig *config /* may be NULL */);
 void world_free(World *w);
 /* Ends the engine and the journal, as a process does that is killed now: what is not committed is lost; then starts

@@ -128,13 +128,13 @@ static void test_urgent_does_not_shorten_a_backoff(void **state)
         World *w = *state;
         int64_t start = clock_monotonic_ms();
 
-        w->outcomes = "r"; /* "not before 300 ms" */
+        w->outcomes = "r"; /* "not before 500 ms" */
         world_send(w, "x", "hello", ASK("'verb': 'post', 'lane': 't', 'priority': 2, 'args': {'n': 1}"));
         expect_args(w, "1");
         world_send(w, "x", "hello", ASK("'verb': 'post', 'lane': 't', 'args': {'n': 2}"));
         expect_args(w, "1 2");
         world_until_count(w, w->engine->metrics.turns, 4);
-        assert_true(clock_monotonic_ms() - start >= 295);
+        assert_true(clock_monotonic_ms() - start >= 495);
         expect_args(w, "1 2 1");
         assert_int_equal(w->asks[2].attempt, 2);
 }
@@ -224,13 +224,13 @@ static void test_wait_and_kick(void **state)
         World *w = *state;
         int64_t start = clock_monotonic_ms();
 
-        w->wait_ms = 50;
+        w->wait_ms = 200;
         world_send(w, "x", "hello", ASK("'verb': 'bucket', 'args': {'n': 1}"));
         expect_args(w, "");
         world_sleep(w, 20);
         w->wait_ms = 0;
         world_until_count(w, w->engine->metrics.turns, 2);
-        assert_true(clock_monotonic_ms() - start >= 45);
+        assert_true(clock_monotonic_ms() - start >= 195);
         w->wait_ms = 3600 * 1000;
         world_send(w, "x", "hello", ASK("'verb': 'bucket', 'args': {'n': 2}"));
         world_settle(w);
@@ -294,9 +294,9 @@ static void test_deadline(void **state)
         w->outcomes = "tttttttttt";
         world_send(w, "x", "hello", ASK("'verb': 'brief'"));
         world_until_count(w, w->engine->metrics.turns, 2);
-        assert_true(clock_monotonic_ms() - start < 200);
+        assert_true(clock_monotonic_ms() - start < 2000);
         world_expect_trace(w, "a:hello a:brief!temp");
-        assert_in_range(w->n_asks, 2, 5);
+        assert_in_range(w->n_asks, 1, 5);
 }
 
 static void test_deadline_behind_others(void **state)
@@ -321,7 +321,7 @@ static void test_retry_after(void **state)
         w->outcomes = "ro";
         world_send(w, "x", "hello", ASK("'verb': 'post'"));
         world_until_count(w, w->engine->metrics.turns, 2);
-        assert_true(clock_monotonic_ms() - start >= 295);
+        assert_true(clock_monotonic_ms() - start >= 495);
         world_expect_asks(w, "post/1 post/2");
 }
 
@@ -342,6 +342,32 @@ static void test_probe(void **state)
         world_send(w, "x", "hello", ASK("'verb': 'probed'"));
         world_until_count(w, w->engine->metrics.turns, 6);
         world_expect_asks(w, "probed/1 probed/2");
+}
+
+/* Past its deadline nothing is begun; whether it has happened is still asked. */
+static void test_probe_past_the_deadline(void **state)
+{
+        World *w = *state;
+
+        w->outcomes = "uhh";
+        world_send(w, "x", "hello", ASK("'verb': 'brief-probed'"));
+        world_until_count(w, w->engine->metrics.turns, 2);
+        world_expect_trace(w, "a:hello a:brief-probed!temp"); /* its backoff would end behind the deadline */
+        w->probe_finds = true;
+        world_send(w, "x", "hello", ASK("'verb': 'brief-probed'"));
+        world_until(w, holds_one);
+        world_sleep(w, 170);
+        world_restart(w);
+        buf_clear(&w->trace);
+        world_expect_trace(w, "a:brief-probed");
+        w->probe_finds = false;
+        world_send(w, "x", "hello", ASK("'verb': 'brief-probed'"));
+        world_until(w, holds_one);
+        world_sleep(w, 170);
+        world_restart(w);
+        buf_clear(&w->trace);
+        world_expect_trace(w, "a:brief-probed!temp");
+        world_expect_asks(w, "brief-probed/1 brief-probed/1 brief-probed/1? brief-probed/1 brief-probed/1?");
 }
 
 static void test_dead_letters(void **state)
@@ -426,6 +452,7 @@ int main(void)
                 memory(test_deadline_behind_others),
                 memory(test_retry_after),
                 memory(test_probe),
+                disk(test_probe_past_the_deadline),
                 disk(test_dead_letters),
                 memory(test_unknown_verb),
                 disk(test_stopping_starts_nothing),

@@ -319,6 +319,7 @@ static void test_stop_waits_for_what_is_not_durable(void **state)
 
         fail_commits(w, -1);
         world_send(w, "x", "hello", "{}");
+        world_until_count(w, w->engine->metrics.commit_failures, 1);
         flow_engine_stop(w->engine, on_stopped, &stopped);
         world_until_count(w, w->engine->metrics.commit_failures, 2);
         world_sleep(w, 5);

@@ -173,12 +173,12 @@ static void test_timer_dies_with_its_step(void **state)
 {
         World *w = *state;
 
-        world_send(w, "x", "hello", "{'do': [['timer', 'old', 30], ['timer', 'off', 10], ['cancel', 'off']]}");
+        world_send(w, "x", "hello", "{'do': [['timer', 'old', 400], ['timer', 'off', 10], ['cancel', 'off']]}");
         world_settle(w);
         world_send(w, "x", "go", "{'do': [['timer', 'left', 5]], 'then': 'go:b', "
-                                 "'enter:b': {'do': [['timer', 'new', 60]]}}");
+                                 "'enter:b': {'do': [['timer', 'new', 300]]}}");
         world_expect_trace(w, "a:hello a:go b:enter");
-        world_sleep(w, 100);
+        world_sleep(w, 500);
         world_expect_trace(w, "b:timer:new");
         world_restart(w);
         world_sleep(w, 20);
@@ -362,7 +362,7 @@ static void test_quarantine_and_retry(void **state)
         _cleanup_free_ char *ref = NULL, *error = NULL;
 
         w->hold = true;
-        world_send(w, "x", "hello", "{'do': [['ask', {'verb': 'post'}], ['timer', 't', 80]]}");
+        world_send(w, "x", "hello", "{'do': [['ask', {'verb': 'post'}], ['timer', 't', 500]]}");
         world_send(w, "x", "early", "{}");
         world_settle(w);
         w->faults_left = 3;
@@ -381,7 +381,7 @@ static void test_quarantine_and_retry(void **state)
         world_send(w, "x", "meanwhile", "{}");
         world_send(w, "y", "other", "{}");
         world_end_ask(w, 0, ASK_OK);
-        world_sleep(w, 100);
+        world_sleep(w, 600);
         world_expect_trace(w, "a:other");
         world_restart(w);
         world_expect_trace(w, "");
