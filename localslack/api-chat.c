@@ -5,18 +5,18 @@
 #include "blocks.h"
 #include "messages.h"
 
-#define TEXT_MAX          40000 /* longer text is cut, with a warning */
-#define UPDATE_TEXT_MAX   4000  /* longer text is refused */
-#define MARKDOWN_MAX      12000
-#define ATTACHMENTS_MAX   100
-#define METADATA_MAX      8192
+#define TEXT_MAX        40000 /* longer text is cut, with a warning */
+#define UPDATE_TEXT_MAX 4000  /* longer text is refused */
+#define MARKDOWN_MAX    12000
+#define ATTACHMENTS_MAX 100
+#define METADATA_MAX    8192
 
 static json_t *invalid_blocks(json_t *errors /* stolen */)
 {
         json_t *answer = api_error("invalid_blocks"), *messages = json_array(), *item;
         size_t i;
 
-        json_array_foreach(errors, i, item)
+        json_array_foreach (errors, i, item)
                 json_array_append_new(messages, json_sprintf("[ERROR] %s", json_string_value(item)));
         json_object_set_new(answer, "errors", errors);
         json_object_set_new(answer, "response_metadata", json_pack("{s:o}", "messages", messages));
@@ -28,7 +28,7 @@ static size_t count_markdown(const json_t *blocks)
         size_t n = 0, i;
         json_t *block;
 
-        json_array_foreach((json_t *) blocks, i, block)
+        json_array_foreach ((json_t *) blocks, i, block)
                 if (str_equal(json_str(block, "type"), "markdown"))
                         n += blocks_count_chars(json_str_or(block, "text", ""));
         return n;
@@ -64,7 +64,8 @@ static json_t *check_metadata(const json_t *metadata, json_t **ret)
                 return NULL;
         }
         if (!json_is_array(json_object_get(metadata, "entities")) &&
-            (str_empty(json_str(metadata, "event_type")) || !json_is_object(json_object_get(metadata, "event_payload"))))
+            (str_empty(json_str(metadata, "event_type")) ||
+             !json_is_object(json_object_get(metadata, "event_payload"))))
                 return api_error("invalid_metadata_schema");
         *ret = json_deep_copy(metadata);
         return NULL;
@@ -91,7 +92,8 @@ static json_t *check_text(ApiCall *c, bool is_update, json_t *fields, const char
                 if (blocks_count_chars(markdown) > MARKDOWN_MAX)
                         return api_error("msg_too_long");
                 json_put_str(fields, "text", markdown);
-                json_object_set_new(fields, "blocks", json_pack("[{s:s,s:s}]", "type", "markdown", "text", markdown));
+                json_object_set_new(fields, "blocks",
+                                    json_pack("[{s:s,s:s}]", "type", "markdown", "text", markdown));
         } else if (text && is_update && blocks_count_chars(text) > UPDATE_TEXT_MAX) {
                 return api_error("msg_too_long");
         } else if (text && blocks_count_chars(text) > TEXT_MAX) {
@@ -116,12 +118,14 @@ static void copy_author(const json_t *args, json_t *fields)
 
 json_t *api_check_content(ApiCall *c, bool is_update, json_t **ret_fields, const char **ret_warning)
 {
-        const json_t *blocks = json_object_get(c->args, "blocks"), *attachments = json_object_get(c->args, "attachments");
+        const json_t *blocks = json_object_get(c->args, "blocks"),
+                     *attachments = json_object_get(c->args, "attachments");
         const json_t *metadata = json_object_get(c->args, "metadata");
         _cleanup_json_ json_t *fields = json_object();
         json_t *error = check_text(c, is_update, fields, ret_warning), *stored;
 
-        if (!error && blocks && !json_is_null(blocks) && !(json_is_string(blocks) && !json_string_length(blocks))) {
+        if (!error && blocks && !json_is_null(blocks) &&
+            !(json_is_string(blocks) && !json_string_length(blocks))) {
                 error = check_blocks(blocks);
                 json_object_set(fields, "blocks", (json_t *) blocks);
         }
@@ -135,7 +139,8 @@ json_t *api_check_content(ApiCall *c, bool is_update, json_t **ret_fields, const
                 if (!error)
                         json_object_set_new(fields, "metadata", stored);
         }
-        if (!error && str_empty(json_str(fields, "text")) && json_array_size(json_object_get(fields, "blocks")) == 0 &&
+        if (!error && str_empty(json_str(fields, "text")) &&
+            json_array_size(json_object_get(fields, "blocks")) == 0 &&
             json_array_size(json_object_get(fields, "attachments")) == 0)
                 error = api_error("no_text");
         if (error)
@@ -170,8 +175,8 @@ static json_t *repeated(ApiCall *c)
         return m && !message_is_tombstone(m) ? posted(ch, m) : api_error("duplicate_message_not_found");
 }
 
-/* The root of the thread that thread_ts names. A ts that does not exist posts into the channel: the worst that
- * Slack is known to do (reference §3.4); the caller sees it in the answer. */
+/* The root of the thread that thread_ts names. A ts that does not exist posts into the channel: the worst
+ * that Slack is known to do (reference §3.4); the caller sees it in the answer. */
 static json_t *find_thread(ApiCall *c, const Channel *ch, Message **ret)
 {
         const char *thread_ts = arg_str(c->args, "thread_ts");
@@ -314,5 +319,5 @@ ApiMethods api_chat_methods(void)
                 {"chat.getPermalink", chat_get_permalink, API_TOKEN_BOT, NULL, "channel,message_ts"},
         };
 
-        return (ApiMethods) {rows, ELEMENTSOF(rows)};
+        return (ApiMethods){rows, ELEMENTSOF(rows)};
 }

@@ -5,10 +5,12 @@
 
 static json_t *render_direct(const Channel *ch)
 {
-        const char *other = ch->n_members && str_equal(ch->members[0], BOT_USER) && ch->n_members > 1 ? ch->members[1]
-                                                                                                      : ch->members[0];
-        json_t *out = json_pack("{s:s,s:I,s:b,s:b,s:s,s:b,s:i}", "id", ch->id, "created", (json_int_t) ch->created_s,
-                                "is_im", 1, "is_org_shared", 0, "user", other, "is_user_deleted", 0, "priority", 0);
+        const char *other = ch->n_members && str_equal(ch->members[0], BOT_USER) && ch->n_members > 1
+                                    ? ch->members[1]
+                                    : ch->members[0];
+        json_t *out = json_pack("{s:s,s:I,s:b,s:b,s:s,s:b,s:i}", "id", ch->id, "created",
+                                (json_int_t) ch->created_s, "is_im", 1, "is_org_shared", 0, "user", other,
+                                "is_user_deleted", 0, "priority", 0);
 
         json_object_set_new(out, "is_open", json_true());
         return out;
@@ -21,17 +23,20 @@ static json_t *render_channel(const Channel *ch, bool with_count)
         if (ch->kind == CHANNEL_IM) {
                 out = render_direct(ch);
         } else {
-                out = json_pack("{s:s,s:s,s:b,s:b,s:b,s:b,s:b,s:I,s:b,s:b,s:i,s:s,s:b,s:b,s:b}", "id", ch->id, "name", ch->name,
-                                "is_channel", ch->kind == CHANNEL_PUBLIC, "is_group", ch->kind == CHANNEL_PRIVATE,
-                                "is_im", 0, "is_mpim", ch->kind == CHANNEL_MPIM, "is_private",
-                                ch->kind != CHANNEL_PUBLIC, "created", (json_int_t) ch->created_s, "is_archived", 0,
-                                "is_general", str_equal(ch->name, "general"), "unlinked", 0, "name_normalized", ch->name,
+                out = json_pack("{s:s,s:s,s:b,s:b,s:b,s:b,s:b,s:I,s:b,s:b,s:i,s:s,s:b,s:b,s:b}", "id", ch->id,
+                                "name", ch->name, "is_channel", ch->kind == CHANNEL_PUBLIC, "is_group",
+                                ch->kind == CHANNEL_PRIVATE, "is_im", 0, "is_mpim", ch->kind == CHANNEL_MPIM,
+                                "is_private", ch->kind != CHANNEL_PUBLIC, "created",
+                                (json_int_t) ch->created_s, "is_archived", 0, "is_general",
+                                str_equal(ch->name, "general"), "unlinked", 0, "name_normalized", ch->name,
                                 "is_shared", 0, "is_org_shared", 0, "is_ext_shared", 0);
                 json_put_str(out, "context_team_id", TEAM_ID);
                 json_put_str(out, "creator", "U0ANN");
                 json_object_set_new(out, "is_member", json_boolean(channel_has_member(ch, BOT_USER)));
-                json_object_set_new(out, "topic", json_pack("{s:s,s:s,s:i}", "value", "", "creator", "", "last_set", 0));
-                json_object_set_new(out, "purpose", json_pack("{s:s,s:s,s:i}", "value", "", "creator", "", "last_set", 0));
+                json_object_set_new(out, "topic",
+                                    json_pack("{s:s,s:s,s:i}", "value", "", "creator", "", "last_set", 0));
+                json_object_set_new(out, "purpose",
+                                    json_pack("{s:s,s:s,s:i}", "value", "", "creator", "", "last_set", 0));
                 json_object_set_new(out, "previous_names", json_array());
         }
         if (with_count)
@@ -51,8 +56,10 @@ static json_t *conversations_info(ApiCall *c)
 
 static bool type_wanted(const char *types, ChannelKind kind)
 {
-        static const char *const names[] = {[CHANNEL_PUBLIC] = "public_channel", [CHANNEL_PRIVATE] = "private_channel",
-                                            [CHANNEL_IM] = "im", [CHANNEL_MPIM] = "mpim"};
+        static const char *const names[] = {[CHANNEL_PUBLIC] = "public_channel",
+                                            [CHANNEL_PRIVATE] = "private_channel",
+                                            [CHANNEL_IM] = "im",
+                                            [CHANNEL_MPIM] = "mpim"};
         size_t n = strlen(names[kind]);
 
         for (const char *p = types; p; p = strchr(p, ','), p = p ? p + 1 : NULL)
@@ -102,7 +109,8 @@ static int compare_ts(const char *a, const char *b)
 
 static bool in_span(const Span *span, const char *ts)
 {
-        int low = span->oldest ? compare_ts(ts, span->oldest) : 1, high = span->latest ? compare_ts(ts, span->latest) : -1;
+        int low = span->oldest ? compare_ts(ts, span->oldest) : 1,
+            high = span->latest ? compare_ts(ts, span->latest) : -1;
 
         return (low > 0 || (low == 0 && span->inclusive)) && (high < 0 || (high == 0 && span->inclusive));
 }
@@ -111,7 +119,7 @@ static const char *read_span(ApiCall *c, Span *ret)
 {
         const char *oldest = arg_str(c->args, "oldest"), *latest = arg_str(c->args, "latest");
 
-        *ret = (Span) {.inclusive = arg_bool(c->args, "inclusive", false)};
+        *ret = (Span){.inclusive = arg_bool(c->args, "inclusive", false)};
         if (!str_empty(oldest) && !str_equal(oldest, "0")) {
                 if (oldest[strspn(oldest, "0123456789.")])
                         return "invalid_ts_oldest";
@@ -125,6 +133,47 @@ static const char *read_span(ApiCall *c, Span *ret)
         return NULL;
 }
 
+/* A page of messages continues at a timestamp, not at a number: what is posted between two calls must neither
+ * repeat nor hide a message. Finds where the cursor of the call points into `found`. */
+static bool seek(ApiCall *c, const Message *const *found, size_t n, size_t limit_default, size_t limit_max,
+                 ApiPage *ret, const char **ret_error)
+{
+        const char *cursor = arg_str(c->args, "cursor");
+        int64_t limit = arg_int(c->args, "limit", (int64_t) limit_default);
+        char ts[STATE_TS_SIZE];
+
+        *ret = (ApiPage){0};
+        if (limit == 0)
+                limit = (int64_t) limit_default;
+        if (limit < 0 || limit > (int64_t) limit_max) {
+                *ret_error = "invalid_limit";
+                return false;
+        }
+        if (!str_empty(cursor)) {
+                if (!api_decode_ts_cursor(cursor, ts)) {
+                        *ret_error = "invalid_cursor";
+                        return false;
+                }
+                while (ret->from < n && !str_equal(found[ret->from]->ts, ts))
+                        ret->from++;
+        }
+        ret->to = MIN2(n, ret->from + (size_t) limit);
+        ret->more = ret->to < n;
+        return true;
+}
+
+static void put_messages(json_t *answer, const Message *const *found, const ApiPage *page, bool with_metadata)
+{
+        json_t *messages = json_array();
+
+        for (size_t i = page->from; i < page->to; i++)
+                json_array_append_new(messages, message_render(found[i], with_metadata));
+        json_object_set_new(answer, "messages", messages);
+        json_object_set_new(answer, "has_more", json_boolean(page->more));
+        if (page->more)
+                api_put_ts_cursor(answer, found[page->to]->ts);
+}
+
 /* Replies show in the history only when they were broadcast. */
 static bool in_history(const Message *m)
 {
@@ -134,9 +183,8 @@ static bool in_history(const Message *m)
 static json_t *conversations_history(ApiCall *c)
 {
         const Channel *ch = api_find_channel(c, "channel", false);
-        bool with_metadata = arg_bool(c->args, "include_all_metadata", false);
         _cleanup_free_ const Message **found = NULL;
-        json_t *messages, *answer;
+        json_t *answer;
         const char *error;
         size_t n = 0;
         ApiPage page;
@@ -153,14 +201,11 @@ static json_t *conversations_history(ApiCall *c)
         for (size_t i = ch->n_messages; i-- > 0;)
                 if (in_history(ch->messages[i]) && in_span(&span, ch->messages[i]->ts))
                         found[n++] = ch->messages[i];
-        if (!api_page(c, n, 100, 999, &page, &error))
+        if (!seek(c, found, n, 100, 999, &page, &error))
                 return api_error(error);
-        messages = json_array();
-        for (size_t i = page.from; i < page.to; i++)
-                json_array_append_new(messages, message_render(found[i], with_metadata));
-        answer = json_pack("{s:b,s:o,s:b,s:i}", "ok", 1, "messages", messages, "has_more", page.more, "pin_count", 0);
-        if (page.more)
-                api_put_next_cursor(answer, &page);
+        answer = api_ok();
+        put_messages(answer, found, &page, arg_bool(c->args, "include_all_metadata", false));
+        json_put_int(answer, "pin_count", 0);
         return answer;
 }
 
@@ -168,9 +213,8 @@ static json_t *conversations_replies(ApiCall *c)
 {
         const Channel *ch = api_find_channel(c, "channel", false);
         const Message *root = ch ? channel_find_message(ch, arg_str(c->args, "ts")) : NULL;
-        bool with_metadata = arg_bool(c->args, "include_all_metadata", false);
         _cleanup_free_ const Message **found = NULL;
-        json_t *messages, *answer;
+        json_t *answer;
         const char *error;
         size_t n = 0;
         ApiPage page;
@@ -190,14 +234,10 @@ static json_t *conversations_replies(ApiCall *c)
         for (size_t i = 0; i < root->n_replies; i++)
                 if (in_span(&span, root->replies[i]->ts))
                         found[n++] = root->replies[i];
-        if (!api_page(c, n, 1000, 1000, &page, &error))
+        if (!seek(c, found, n, 1000, 1000, &page, &error))
                 return api_error(error);
-        messages = json_array();
-        for (size_t i = page.from; i < page.to; i++)
-                json_array_append_new(messages, message_render(found[i], with_metadata));
-        answer = json_pack("{s:b,s:o,s:b}", "ok", 1, "messages", messages, "has_more", page.more);
-        if (page.more)
-                api_put_next_cursor(answer, &page);
+        answer = api_ok();
+        put_messages(answer, found, &page, arg_bool(c->args, "include_all_metadata", false));
         return answer;
 }
 
@@ -242,10 +282,12 @@ static json_t *open_users(ApiCall *c, char *list)
         }
         if (n < 2)
                 return api_error("not_enough_users");
-        ch = state_open_direct(c->l->state, users, n, !arg_bool(c->args, "prevent_creation", false), &was_open);
+        ch = state_open_direct(c->l->state, users, n, !arg_bool(c->args, "prevent_creation", false),
+                               &was_open);
         if (!ch)
                 return api_error("channel_not_found");
-        answer = json_pack("{s:b,s:o}", "ok", 1, "channel", full ? render_channel(ch, false) : json_pack("{s:s}", "id", ch->id));
+        answer = json_pack("{s:b,s:o}", "ok", 1, "channel",
+                           full ? render_channel(ch, false) : json_pack("{s:s}", "id", ch->id));
         if (was_open) {
                 json_object_set_new(answer, "no_op", json_true());
                 json_object_set_new(answer, "already_open", json_true());
@@ -269,7 +311,8 @@ static json_t *conversations_open(ApiCall *c)
                 return api_error("channel_not_found");
         if (!channel_is_direct(ch))
                 return api_error("method_not_supported_for_channel_type");
-        return json_pack("{s:b,s:b,s:b,s:{s:s}}", "ok", 1, "no_op", 1, "already_open", 1, "channel", "id", ch->id);
+        return json_pack("{s:b,s:b,s:b,s:{s:s}}", "ok", 1, "no_op", 1, "already_open", 1, "channel", "id",
+                         ch->id);
 }
 
 static json_t *conversations_members(ApiCall *c)
@@ -296,12 +339,14 @@ ApiMethods api_conversations_methods(void)
         static const ApiMethod rows[] = {
                 {"conversations.info", conversations_info, API_TOKEN_BOT, "channels:read", "channel"},
                 {"conversations.list", conversations_list, API_TOKEN_BOT, "channels:read", NULL},
-                {"conversations.history", conversations_history, API_TOKEN_BOT, "channels:history", "channel"},
-                {"conversations.replies", conversations_replies, API_TOKEN_BOT, "channels:history", "channel,ts"},
+                {"conversations.history", conversations_history, API_TOKEN_BOT, "channels:history",
+                 "channel"},
+                {"conversations.replies", conversations_replies, API_TOKEN_BOT, "channels:history",
+                 "channel,ts"},
                 {"conversations.join", conversations_join, API_TOKEN_BOT, "channels:join", "channel"},
                 {"conversations.open", conversations_open, API_TOKEN_BOT, "im:write", NULL},
                 {"conversations.members", conversations_members, API_TOKEN_BOT, "channels:read", "channel"},
         };
 
-        return (ApiMethods) {rows, ELEMENTSOF(rows)};
+        return (ApiMethods){rows, ELEMENTSOF(rows)};
 }

@@ -34,8 +34,8 @@ static void share(ApiCall *c, Channel *ch, json_t *files)
 {
         const char *comment = arg_str(c->args, "initial_comment"), *thread_ts = arg_str(c->args, "thread_ts");
         Message *parent = channel_find_message(ch, thread_ts);
-        json_t *fields = json_pack("{s:s,s:O,s:b,s:s}", "text", comment ? comment : "", "files", files, "upload", 1, "subtype",
-                                   "file_share");
+        json_t *fields = json_pack("{s:s,s:O,s:b,s:s}", "text", comment ? comment : "", "files", files,
+                                   "upload", 1, "subtype", "file_share");
         json_t *blocks = json_object_get(c->args, "blocks");
 
         if (str_empty(comment) && json_is_array(blocks))
@@ -52,17 +52,18 @@ static json_t *complete_upload(ApiCall *c)
         size_t i;
 
         if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > FILES_PER_CALL_MAX)
-                return api_invalid_arguments("must provide between 1 and %d files [json-pointer:/files]", FILES_PER_CALL_MAX);
+                return api_invalid_arguments("must provide between 1 and %d files [json-pointer:/files]",
+                                             FILES_PER_CALL_MAX);
         if (shared && !ch)
                 return api_error("channel_not_found");
-        json_array_foreach((json_t *) list, i, item) {
+        json_array_foreach ((json_t *) list, i, item) {
                 const File *file = files_find(c->l->files, json_str(item, "id"));
 
                 if (!file || !file->uploaded || file->completed)
                         return api_error("file_not_found");
         }
         files = json_array();
-        json_array_foreach((json_t *) list, i, item) {
+        json_array_foreach ((json_t *) list, i, item) {
                 File *file = files_find(c->l->files, json_str(item, "id"));
 
                 if (json_str(item, "title"))
@@ -79,7 +80,8 @@ static json_t *files_info(ApiCall *c)
 {
         const File *file = files_find(c->l->files, arg_str(c->args, "file"));
 
-        return file ? json_pack("{s:b,s:o}", "ok", 1, "file", file_render(file, c->base_url)) : api_error("file_not_found");
+        return file ? json_pack("{s:b,s:o}", "ok", 1, "file", file_render(file, c->base_url))
+                    : api_error("file_not_found");
 }
 
 void api_handle_upload(Local *l, HttpRequest *req)
@@ -99,7 +101,8 @@ void api_handle_upload(Local *l, HttpRequest *req)
         /* The Node SDK sends a multipart field, the Python SDK the bare bytes. */
         if (type && strncasecmp(type, "multipart/form-data", 19) == 0) {
                 if (multipart_parse(type, body, n_bytes, &parts) != 0 || parts.n == 0) {
-                        http_respond_error(req, 400, "bad_multipart", "the body is not multipart/form-data", NULL);
+                        http_respond_error(req, 400, "bad_multipart", "the body is not multipart/form-data",
+                                           NULL);
                         multipart_deinit(&parts);
                         return;
                 }
@@ -114,7 +117,8 @@ void api_handle_upload(Local *l, HttpRequest *req)
 
 static bool may_download(const Local *l, const HttpRequest *req)
 {
-        const char *header = http_request_header(req, "Authorization"), *site = http_request_header(req, "Sec-Fetch-Site");
+        const char *header = http_request_header(req, "Authorization"),
+                   *site = http_request_header(req, "Sec-Fetch-Site");
 
         if (str_equal(site, "same-origin")) /* the page */
                 return true;
@@ -137,9 +141,9 @@ void api_handle_download(Local *l, HttpRequest *req)
                 http_respond_error(req, 403, "not_authorized", "a bot token is needed", NULL);
                 return;
         }
-        id = str_starts_with(path, TEAM_ID "-") ? mem_strndup(path + strlen(TEAM_ID) + 1,
-                                                              strcspn(path + strlen(TEAM_ID) + 1, "/"))
-                                                : NULL;
+        id = str_starts_with(path, TEAM_ID "-")
+                     ? mem_strndup(path + strlen(TEAM_ID) + 1, strcspn(path + strlen(TEAM_ID) + 1, "/"))
+                     : NULL;
         file = files_find(l->files, id);
         if (!file || !file->data)
                 http_respond_error(req, 404, "file_not_found", "no such file", NULL);
@@ -152,10 +156,11 @@ void api_handle_download(Local *l, HttpRequest *req)
 ApiMethods api_files_methods(void)
 {
         static const ApiMethod rows[] = {
-                {"files.getUploadURLExternal", get_upload_url, API_TOKEN_BOT, "files:write", "filename,length"},
+                {"files.getUploadURLExternal", get_upload_url, API_TOKEN_BOT, "files:write",
+                 "filename,length"},
                 {"files.completeUploadExternal", complete_upload, API_TOKEN_BOT, "files:write", "files"},
                 {"files.info", files_info, API_TOKEN_BOT, "files:read", "file"},
         };
 
-        return (ApiMethods) {rows, ELEMENTSOF(rows)};
+        return (ApiMethods){rows, ELEMENTSOF(rows)};
 }

@@ -24,9 +24,9 @@ static json_t *auth_test(ApiCall *c)
 {
         _cleanup_free_ char *url = mem_printf("%s/", c->base_url);
 
-        return json_pack("{s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b}", "ok", 1, "url", url, "team", "localslack", "user",
-                         c->l->state->app_name, "team_id", TEAM_ID, "user_id", BOT_USER, "bot_id", BOT_ID, "app_id",
-                         APP_ID, "is_enterprise_install", 0);
+        return json_pack("{s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b}", "ok", 1, "url", url, "team", "localslack",
+                         "user", c->l->state->app_name, "team_id", TEAM_ID, "user_id", BOT_USER, "bot_id",
+                         BOT_ID, "app_id", APP_ID, "is_enterprise_install", 0);
 }
 
 static json_t *apps_connections_open(ApiCall *c)
@@ -38,13 +38,13 @@ static json_t *apps_connections_open(ApiCall *c)
 
 static json_t *render_user(const User *u)
 {
-        json_t *profile = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "real_name", u->real_name, "display_name", u->name,
-                                    "real_name_normalized", u->real_name, "display_name_normalized", u->name,
-                                    "status_text", "", "team", TEAM_ID);
-        json_t *out = json_pack("{s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:i,s:o,s:b,s:b,s:b}", "id", u->id, "team_id", TEAM_ID, "name",
-                                u->name, "deleted", 0, "real_name", u->real_name, "tz", "Europe/London", "tz_label",
-                                "Greenwich Mean Time", "tz_offset", 0, "profile", profile, "is_bot", u->is_bot,
-                                "is_app_user", 0, "is_restricted", 0);
+        json_t *profile = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "real_name", u->real_name, "display_name",
+                                    u->name, "real_name_normalized", u->real_name, "display_name_normalized",
+                                    u->name, "status_text", "", "team", TEAM_ID);
+        json_t *out = json_pack("{s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:i,s:o,s:b,s:b,s:b}", "id", u->id, "team_id",
+                                TEAM_ID, "name", u->name, "deleted", 0, "real_name", u->real_name, "tz",
+                                "Europe/London", "tz_label", "Greenwich Mean Time", "tz_offset", 0, "profile",
+                                profile, "is_bot", u->is_bot, "is_app_user", 0, "is_restricted", 0);
 
         json_put_int(out, "updated", 1700000000);
         if (u->is_bot) {
@@ -91,8 +91,9 @@ static json_t *users_get_presence(ApiCall *c)
 
 static json_t *team_info(ApiCall *c)
 {
-        return json_pack("{s:b,s:{s:s,s:s,s:s,s:s,s:{s:b}}}", "ok", 1, "team", "id", TEAM_ID, "name", "localslack", "domain",
-                         "localslack", "email_domain", "", "icon", "image_default", 1);
+        return json_pack("{s:b,s:{s:s,s:s,s:s,s:s,s:{s:b}}}", "ok", 1, "team", "id", TEAM_ID, "name",
+                         "localslack", "domain", "localslack", "email_domain", "", "icon", "image_default",
+                         1);
 }
 
 static json_t *bots_info(ApiCall *c)
@@ -101,8 +102,9 @@ static json_t *bots_info(ApiCall *c)
 
         if (!str_empty(bot) && !str_equal(bot, BOT_ID))
                 return api_error("bot_not_found");
-        return json_pack("{s:b,s:{s:s,s:b,s:s,s:i,s:s,s:s,s:{}}}", "ok", 1, "bot", "id", BOT_ID, "deleted", 0, "name",
-                         c->l->state->app_name, "updated", 1700000000, "app_id", APP_ID, "user_id", BOT_USER, "icons");
+        return json_pack("{s:b,s:{s:s,s:b,s:s,s:i,s:s,s:s,s:{}}}", "ok", 1, "bot", "id", BOT_ID, "deleted", 0,
+                         "name", c->l->state->app_name, "updated", 1700000000, "app_id", APP_ID, "user_id",
+                         BOT_USER, "icons");
 }
 
 static json_t *find_reactable(ApiCall *c, Channel **ret_channel, Message **ret)
@@ -205,7 +207,8 @@ static json_t *assistant_set_status(ApiCall *c)
         if (!status) /* may be empty: that clears it */
                 return api_invalid_arguments("missing required field: status");
         if (json_array_size(loading) > 10)
-                return api_invalid_arguments("no more than 10 items allowed [json-pointer:/loading_messages]");
+                return api_invalid_arguments(
+                        "no more than 10 items allowed [json-pointer:/loading_messages]");
         entry = json_pack("{s:s,s:I}", "status", status, "expires_ms",
                           (json_int_t) (c->l->state->clock_ms() + STATUS_LIFE_MS));
         if (json_is_array(loading))
@@ -234,7 +237,8 @@ static json_t *sessions_set_status(ApiCall *c)
                 return api_error("not_authorized");
         if (title && blocks_count_chars(title) > 200)
                 return api_invalid_arguments("must be less than 201 characters [json-pointer:/title]");
-        put_status(c->l, ch->id, thread_ts, json_pack("{s:s,s:s}", "session", status, "title", title ? title : ""));
+        put_status(c->l, ch->id, thread_ts,
+                   json_pack("{s:s,s:s}", "session", status, "title", title ? title : ""));
         return json_pack("{s:b,s:s,s:s,s:s}", "ok", 1, "status", status, "agent_status", status, "title",
                          title ? title : "");
 }
@@ -251,12 +255,14 @@ ApiMethods api_misc_methods(void)
                 {"team.info", team_info, API_TOKEN_BOT, "team:read", NULL},
                 {"bots.info", bots_info, API_TOKEN_BOT, "users:read", NULL},
                 {"reactions.add", reactions_add, API_TOKEN_BOT, "reactions:write", "channel,name,timestamp"},
-                {"reactions.remove", reactions_remove, API_TOKEN_BOT, "reactions:write", "channel,name,timestamp"},
+                {"reactions.remove", reactions_remove, API_TOKEN_BOT, "reactions:write",
+                 "channel,name,timestamp"},
                 {"reactions.get", reactions_get, API_TOKEN_BOT, "reactions:read", "channel,timestamp"},
                 {"assistant.threads.setStatus", assistant_set_status, API_TOKEN_BOT, "chat:write",
                  "channel_id,thread_ts"},
-                {"agents.sessions.setStatus", sessions_set_status, API_TOKEN_BOT, "chat:write", "channel_id,status"},
+                {"agents.sessions.setStatus", sessions_set_status, API_TOKEN_BOT, "chat:write",
+                 "channel_id,status"},
         };
 
-        return (ApiMethods) {rows, ELEMENTSOF(rows)};
+        return (ApiMethods){rows, ELEMENTSOF(rows)};
 }

@@ -27,7 +27,7 @@ static json_t *check_view(ApiCall *c, const char *wanted_type, const json_t **re
         }
         answer = api_error("invalid_arguments");
         messages = json_array();
-        json_array_foreach(errors, i, item)
+        json_array_foreach (errors, i, item)
                 json_array_append_new(messages, json_sprintf("[ERROR] %s", json_string_value(item)));
         json_object_set_new(answer, "response_metadata", json_pack("{s:o}", "messages", messages));
         json_decref(errors);
@@ -51,7 +51,8 @@ static json_t *open_or_push(ApiCall *c, bool push)
         if (answer)
                 return answer;
         /* A refused view costs the trigger too: Slack looks at it after the arguments. */
-        error = tickets_redeem_trigger(c->l->tickets, arg_str(c->args, "trigger_id"), c->l->state->clock_ms(), &trigger);
+        error = tickets_redeem_trigger(c->l->tickets, arg_str(c->args, "trigger_id"), c->l->state->clock_ms(),
+                                       &trigger);
         if (!error)
                 error = push ? views_push(c->l->views, c->l->state, trigger->user, body, &view)
                              : views_open(c->l->views, c->l->state, trigger->user, body, &view);
@@ -113,5 +114,5 @@ ApiMethods api_views_methods(void)
                 {"views.publish", views_publish_method, API_TOKEN_BOT, NULL, "user_id,view"},
         };
 
-        return (ApiMethods) {rows, ELEMENTSOF(rows)};
+        return (ApiMethods){rows, ELEMENTSOF(rows)};
 }

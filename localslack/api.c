@@ -37,7 +37,8 @@ json_t *api_invalid_arguments(const char *format, ...)
         va_start(ap, format);
         vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
-        json_object_set_new(answer, "response_metadata", json_pack("{s:[o]}", "messages", json_sprintf("[ERROR] %s", text)));
+        json_object_set_new(answer, "response_metadata",
+                            json_pack("{s:[o]}", "messages", json_sprintf("[ERROR] %s", text)));
         return answer;
 }
 
@@ -72,32 +73,72 @@ char *api_base_url(const HttpRequest *req)
 
 /* --- pages --- */
 
-static bool decode_cursor(const char *cursor, size_t n, size_t *ret_from)
+/* Opaque to clients: base64 of "next:17" or "next_ts:1700000000.000100". Owned text, or NULL. */
+static char *open_cursor(const char *cursor)
 {
-        unsigned char text[64];
         size_t n_cursor = strlen(cursor);
-        unsigned long long from;
-        char end;
+        char *text;
         int n_text;
 
         if (n_cursor == 0 || n_cursor % 4 || n_cursor > 64)
-                return false;
-        n_text = EVP_DecodeBlock(text, (const unsigned char *) cursor, (int) n_cursor);
-        if (n_text <= 0 || n_text >= (int) sizeof(text))
-                return false;
-        text[n_text] = 0;
-        if (sscanf((char *) text, "next:%llu%c", &from, &end) != 1 || from > n)
+                return NULL;
+        text = mem_zalloc(n_cursor + 1);
+        n_text = EVP_DecodeBlock((unsigned char *) text, (const unsigned char *) cursor, (int) n_cursor);
+        if (n_text > 0)
+                return text;
+        free(text);
+        return NULL;
+}
+
+static bool decode_cursor(const char *cursor, size_t n, size_t *ret_from)
+{
+        _cleanup_free_ char *text = open_cursor(cursor);
+        unsigned long long from;
+        char end;
+
+        if (!text || sscanf(text, "next:%llu%c", &from, &end) != 1 || from > n)
                 return false;
         *ret_from = (size_t) from;
         return true;
 }
 
-bool api_page(ApiCall *c, size_t n, size_t limit_default, size_t limit_max, ApiPage *ret, const char **ret_error)
+bool api_decode_ts_cursor(const char *cursor, char ret[STATE_TS_SIZE])
+{
+        static const char prefix[] = "next_ts:";
+        _cleanup_free_ char *text = open_cursor(cursor);
+
+        if (!text || !str_starts_with(text, prefix) || !state_ts_valid(text + strlen(prefix)))
+                return false;
+        memcpy(ret, text + strlen(prefix), STATE_TS_SIZE);
+        return true;
+}
+
+static void put_cursor(json_t *answer, const char *text)
+{
+        _cleanup_free_ char *cursor = *text ? base64_encode(text, strlen(text)) : mem_strdup("");
+        json_t *meta = json_object_get(answer, "response_metadata");
+
+        if (!meta) {
+                meta = json_object();
+                json_object_set_new(answer, "response_metadata", meta);
+        }
+        json_put_str(meta, "next_cursor", cursor);
+}
+
+void api_put_ts_cursor(json_t *answer, const char *ts)
+{
+        _cleanup_free_ char *text = mem_printf("next_ts:%s", ts);
+
+        put_cursor(answer, text);
+}
+
+bool api_page(ApiCall *c, size_t n, size_t limit_default, size_t limit_max, ApiPage *ret,
+              const char **ret_error)
 {
         const char *cursor = arg_str(c->args, "cursor");
         int64_t limit = arg_int(c->args, "limit", (int64_t) limit_default);
 
-        *ret = (ApiPage) {0};
+        *ret = (ApiPage){0};
         if (!str_empty(cursor) && !decode_cursor(cursor, n, &ret->from)) {
                 *ret_error = "invalid_cursor";
                 return false;
@@ -115,15 +156,9 @@ bool api_page(ApiCall *c, size_t n, size_t limit_default, size_t limit_max, ApiP
 
 void api_put_next_cursor(json_t *answer, const ApiPage *page)
 {
-        _cleanup_free_ char *text = mem_printf("next:%zu", page->to);
-        _cleanup_free_ char *cursor = page->more ? base64_encode(text, strlen(text)) : mem_strdup("");
-        json_t *meta = json_object_get(answer, "response_metadata");
+        _cleanup_free_ char *text = page->more ? mem_printf("next:%zu", page->to) : mem_strdup("");
 
-        if (!meta) {
-                meta = json_object();
-                json_object_set_new(answer, "response_metadata", meta);
-        }
-        json_put_str(meta, "next_cursor", cursor);
+        put_cursor(answer, text);
 }
 
 Channel *api_find_channel(ApiCall *c, const char *name, bool open)
@@ -133,7 +168,7 @@ Channel *api_find_channel(ApiCall *c, const char *name, bool open)
         bool was_open;
 
         if (!ch && open && text && (*text == 'U' || *text == 'W') && state_find_user(c->l->state, text))
-                ch = state_open_direct(c->l->state, (const char *[]) {text, BOT_USER}, 2, true, &was_open);
+                ch = state_open_direct(c->l->state, (const char *[]){text, BOT_USER}, 2, true, &was_open);
         /* What the app is not in and cannot join does not exist for it. */
         if (ch && ch->kind != CHANNEL_PUBLIC && !channel_has_member(ch, BOT_USER))
                 return NULL;
@@ -157,7 +192,8 @@ static const ApiMethod *find_method(const char *name)
 /* NULL, or why the token does not do. */
 static const char *check_token(const Options *o, ApiToken kind, const char *token)
 {
-        bool is_bot = token && str_starts_with(token, "xoxb-"), is_app = token && str_starts_with(token, "xapp-");
+        bool is_bot = token && str_starts_with(token, "xoxb-"),
+             is_app = token && str_starts_with(token, "xapp-");
         const char *wanted = is_bot ? o->bot_token : o->app_token;
 
         if (kind == API_TOKEN_NONE)
@@ -237,8 +273,8 @@ static json_t *run(Local *l, HttpRequest *req, const char *method, const ApiMeth
         return answer ? answer : m->fn(&call);
 }
 
-static void record_call(Local *l, const char *method, const json_t *args, const char *response, unsigned status,
-                        const Fault *fault)
+static void record_call(Local *l, const char *method, const json_t *args, const char *response,
+                        unsigned status, const Fault *fault)
 {
         Buf line = {0};
         _cleanup_free_ char *args_text = json_dump(args);
@@ -248,8 +284,8 @@ static void record_call(Local *l, const char *method, const json_t *args, const 
                    response ? response : "null", status, fault ? "true" : "false");
         record_ring_add(&l->calls, clock_realtime_ms(), method, buf_take(&line));
         if (feed_is_watched(l->feed)) {
-                data = json_pack("{s:I,s:s,s:i}", "n", (json_int_t) l->calls.n_ever, "method", method, "status",
-                                 (int) status);
+                data = json_pack("{s:I,s:s,s:i}", "n", (json_int_t) l->calls.n_ever, "method", method,
+                                 "status", (int) status);
                 feed_emit(l->feed, "call", data);
         }
 }
@@ -290,8 +326,8 @@ static void answer_call(Local *l, HttpRequest *req, const char *method, const Fa
         unsigned status = fault && fault->action != FAULT_NONE ? fault->status : 200;
         size_t n_body;
         const char *body = http_request_body(req, &n_body);
-        const char *error = args_parse(http_request_header(req, "Content-Type"), body, n_body, http_request_query(req),
-                                       &args);
+        const char *error = args_parse(http_request_header(req, "Content-Type"), body, n_body,
+                                       http_request_query(req), &args);
 
         if (error)
                 args = json_object();

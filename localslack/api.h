@@ -49,15 +49,20 @@ void api_add_warning(json_t *answer, const char *warning);
 
 /* The channel that an argument names, if the app may see it: id, "#name", or with `open` a user's id. */
 Channel *api_find_channel(ApiCall *c, const char *name, bool open);
-/* Slack's check of what a message says: text, blocks, attachments, metadata, markdown_text. NULL and the fields
- * to store (new), or the answer with the error. `warning` may be set to a static text. */
+/* Slack's check of what a message says: text, blocks, attachments, metadata, markdown_text. NULL and the
+ * fields to store (new), or the answer with the error. `warning` may be set to a static text. */
 json_t *api_check_content(ApiCall *c, bool is_update, json_t **ret_fields, const char **ret_warning);
 
-/* One page of `n` items starting at the cursor of the call; false: invalid_cursor or invalid_limit in *ret_error. */
+/* One page of `n` items starting at the cursor of the call; false: invalid_cursor or invalid_limit in
+ * *ret_error. */
 typedef struct ApiPage {
         size_t from, to;
         bool more;
 } ApiPage;
-bool api_page(ApiCall *c, size_t n, size_t limit_default, size_t limit_max, ApiPage *ret, const char **ret_error);
+bool api_page(ApiCall *c, size_t n, size_t limit_default, size_t limit_max, ApiPage *ret,
+              const char **ret_error);
+/* Cursors of message lists name the timestamp of the next message. False: not one of ours. */
+bool api_decode_ts_cursor(const char *cursor, char ret[STATE_TS_SIZE]);
+void api_put_ts_cursor(json_t *answer, const char *ts);
 /* response_metadata.next_cursor for the item that follows ("" at the end). */
 void api_put_next_cursor(json_t *answer, const ApiPage *page);

@@ -18,8 +18,8 @@ static bool is_json_arg(const char *name)
         return false;
 }
 
-/* Text that does not parse stays text: the method answers with its own error (invalid_blocks_format …). False:
- * not UTF-8. */
+/* Text that does not parse stays text: the method answers with its own error (invalid_blocks_format …).
+ * False: not UTF-8. */
 static bool put(json_t *args, const char *name, const char *value, size_t n_bytes)
 {
         json_t *decoded = NULL;
@@ -61,7 +61,7 @@ static const char *put_json(json_t *args, const char *body, size_t n_body)
                 return "invalid_json";
         if (!json_is_object(value))
                 return "json_not_object";
-        json_object_foreach(value, key, item) {
+        json_object_foreach (value, key, item) {
                 if (json_is_string(item))
                         put(args, key, json_string_value(item), json_string_length(item));
                 else
@@ -88,10 +88,12 @@ static bool is_type(const char *content_type, const char *name)
 {
         size_t n = strlen(name);
 
-        return strncasecmp(content_type, name, n) == 0 && (!content_type[n] || strchr("; \t", content_type[n]));
+        return strncasecmp(content_type, name, n) == 0 &&
+               (!content_type[n] || strchr("; \t", content_type[n]));
 }
 
-const char *args_parse(const char *content_type, const char *body, size_t n_body, const char *query, json_t **ret)
+const char *args_parse(const char *content_type, const char *body, size_t n_body, const char *query,
+                       json_t **ret)
 {
         _cleanup_json_ json_t *args = json_object();
         const char *error = NULL;

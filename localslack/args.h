@@ -7,12 +7,14 @@
 #define ARGS_PARTS_MAX 64
 
 /* NULL and a new object, or the Slack error to answer with (static). `content_type` may be NULL. */
-const char *args_parse(const char *content_type, const char *body, size_t n_body, const char *query, json_t **ret);
+const char *args_parse(const char *content_type, const char *body, size_t n_body, const char *query,
+                       json_t **ret);
 
 /* Readers that accept both JSON types and the texts that forms are limited to. */
-const char *arg_str(const json_t *args, const char *name);               /* NULL when absent or not a string */
-bool arg_bool(const json_t *args, const char *name, bool fallback);      /* true, "true", "1", 1 */
-int64_t arg_int(const json_t *args, const char *name, int64_t fallback); /* fallback when not a whole number */
+const char *arg_str(const json_t *args, const char *name);          /* NULL when absent or not a string */
+bool arg_bool(const json_t *args, const char *name, bool fallback); /* true, "true", "1", 1 */
+int64_t arg_int(const json_t *args, const char *name,
+                int64_t fallback); /* fallback when not a whole number */
 
 /* multipart/form-data (RFC 7578). Parts point into the body; names are owned. */
 typedef struct MultipartPart {

@@ -92,7 +92,8 @@ static void stamp(Bench *b)
         snprintf(text, sizeof(text), "EvB%09llu", (unsigned long long) (b->sent % 1000000000));
         for (size_t i = 0; i < b->n_ids; i++)
                 memcpy(b->id_at[i], text, strlen(MARK));
-        snprintf(text, sizeof(text), "%010llu.%06llu", 1500000000ull + b->sent / 1000000 + b->generation * 100,
+        snprintf(text, sizeof(text), "%010llu.%06llu",
+                 1500000000ull + b->sent / 1000000 + b->generation * 100,
                  (unsigned long long) (b->sent % 1000000));
         for (size_t i = 0; i < b->n_ts; i++)
                 memcpy(b->ts_at[i], text, strlen(MARK_TS));
@@ -103,17 +104,20 @@ static void pump(Bench *b)
         uint64_t due = b->total;
 
         if (b->rate > 0) {
-                due = MIN2(b->total, (uint64_t) ((double) (clock_monotonic_us() - b->started_us) / 1e6 * b->rate) + 1);
+                due = MIN2(b->total,
+                           (uint64_t) ((double) (clock_monotonic_us() - b->started_us) / 1e6 * b->rate) + 1);
                 if (due < b->total && !loop_timer_is_set(b->timer))
                         loop_timer_set(b->timer, MAX2((int64_t) (1000.0 / b->rate), 1));
         }
-        for (unsigned n = 0; n < BATCH_MAX && b->sent < due && b->sent - b->acked - b->failed < b->window; n++) {
+        for (unsigned n = 0; n < BATCH_MAX && b->sent < due && b->sent - b->acked - b->failed < b->window;
+             n++) {
                 Shot *shot = mem_new(Shot);
 
-                *shot = (Shot) {.bench = b, .generation = b->generation};
+                *shot = (Shot){.bench = b, .generation = b->generation};
                 stamp(b);
                 b->sent++;
-                if (!delivery_send(b->local->delivery, b->type, b->accepts_payload, b->payload, on_done, shot)) {
+                if (!delivery_send(b->local->delivery, b->type, b->accepts_payload, b->payload, on_done,
+                                   shot)) {
                         free(shot);
                         b->failed++;
                 }
@@ -151,38 +155,44 @@ void bench_free(Bench *b)
 static void find_marks(Bench *b)
 {
         b->n_ids = b->n_ts = 0;
-        for (char *p = b->payload; (p = strstr(p, MARK)) && b->n_ids < ELEMENTSOF(b->id_at); p += strlen(MARK))
+        for (char *p = b->payload; (p = strstr(p, MARK)) && b->n_ids < ELEMENTSOF(b->id_at);
+             p += strlen(MARK))
                 b->id_at[b->n_ids++] = p;
-        for (char *p = b->payload; (p = strstr(p, MARK_TS)) && b->n_ts < ELEMENTSOF(b->ts_at); p += strlen(MARK_TS))
+        for (char *p = b->payload; (p = strstr(p, MARK_TS)) && b->n_ts < ELEMENTSOF(b->ts_at);
+             p += strlen(MARK_TS))
                 b->ts_at[b->n_ts++] = p;
 }
 
 /* A person's message as an event payload; the message itself is not stored. */
 static char *message_payload(const Channel *ch, const User *user, const char *text, const char *type)
 {
-        json_t *event = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "type", type, "user", user->id, "text", text, "ts",
-                                  MARK_TS, "event_ts", MARK_TS, "team", TEAM_ID, "channel", ch->id, "channel_type",
-                                  channel_type_name(ch), "blocks", messages_rich_text(text));
-        json_t *who = json_pack("{s:n,s:s,s:s,s:b,s:b}", "enterprise_id", "team_id", TEAM_ID, "user_id", BOT_USER, "is_bot", 1,
-                                "is_enterprise_install", 0);
-        json_t *payload = json_pack("{s:s,s:s,s:s,s:o,s:s,s:s,s:I,s:[o],s:b,s:s}", "token", "local-verification-token", "team_id",
-                                    TEAM_ID, "api_app_id", APP_ID, "event", event, "type", "event_callback", "event_id",
-                                    MARK, "event_time", (json_int_t) (clock_realtime_ms() / 1000), "authorizations", who,
-                                    "is_ext_shared_channel", 0, "event_context", "4-bench");
+        json_t *event =
+                json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "type", type, "user", user->id, "text",
+                          text, "ts", MARK_TS, "event_ts", MARK_TS, "team", TEAM_ID, "channel", ch->id,
+                          "channel_type", channel_type_name(ch), "blocks", messages_rich_text(text));
+        json_t *who = json_pack("{s:n,s:s,s:s,s:b,s:b}", "enterprise_id", "team_id", TEAM_ID, "user_id",
+                                BOT_USER, "is_bot", 1, "is_enterprise_install", 0);
+        json_t *payload =
+                json_pack("{s:s,s:s,s:s,s:o,s:s,s:s,s:I,s:[o],s:b,s:s}", "token", "local-verification-token",
+                          "team_id", TEAM_ID, "api_app_id", APP_ID, "event", event, "type", "event_callback",
+                          "event_id", MARK, "event_time", (json_int_t) (clock_realtime_ms() / 1000),
+                          "authorizations", who, "is_ext_shared_channel", 0, "event_context", "4-bench");
         char *out = json_dump(payload);
 
         json_decref(payload);
         return out;
 }
 
-static char *command_payload(const Local *l, const char *base_url, const Channel *ch, const User *user, const char *text)
+static char *command_payload(const Local *l, const char *base_url, const Channel *ch, const User *user,
+                             const char *text)
 {
         _cleanup_free_ char *url = mem_printf("%s/commands/%s/bench", base_url, TEAM_ID);
-        json_t *payload = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "token", "local-verification-token",
-                                    "team_id", TEAM_ID, "team_domain", "localslack", "channel_id", ch->id, "channel_name",
-                                    ch->name ? ch->name : "directmessage", "user_id", user->id, "user_name", user->name,
-                                    "command", l->options->slash_commands[0], "text", text, "api_app_id", APP_ID,
-                                    "is_enterprise_install", "false", "response_url", url, "trigger_id", MARK);
+        json_t *payload = json_pack(
+                "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "token", "local-verification-token",
+                "team_id", TEAM_ID, "team_domain", "localslack", "channel_id", ch->id, "channel_name",
+                ch->name ? ch->name : "directmessage", "user_id", user->id, "user_name", user->name,
+                "command", l->options->slash_commands[0], "text", text, "api_app_id", APP_ID,
+                "is_enterprise_install", "false", "response_url", url, "trigger_id", MARK);
         char *out = json_dump(payload);
 
         json_decref(payload);
@@ -259,8 +269,9 @@ static int compare(const void *a, const void *b)
 json_t *bench_report(const Bench *b)
 {
         double seconds = (double) ((b->running ? clock_monotonic_us() : b->ended_us) - b->started_us) / 1e6;
-        json_t *out = json_pack("{s:b,s:I,s:I,s:I,s:f}", "running", b->running, "sent", (json_int_t) b->sent, "acked",
-                                (json_int_t) b->acked, "failed", (json_int_t) b->failed, "seconds", seconds);
+        json_t *out = json_pack("{s:b,s:I,s:I,s:I,s:f}", "running", b->running, "sent", (json_int_t) b->sent,
+                                "acked", (json_int_t) b->acked, "failed", (json_int_t) b->failed, "seconds",
+                                seconds);
 
         if (b->acked > 0 && !b->running) {
                 qsort(b->latencies_us, b->acked, sizeof(uint32_t), compare);

@@ -17,9 +17,10 @@ static bool one_of(const char *word, const char *const *list, size_t n)
 static bool is_interactive(const char *type)
 {
         static const char *const types[] = {
-                "button", "overflow", "checkboxes", "radio_buttons", "datepicker", "timepicker", "datetimepicker",
-                "plain_text_input", "rich_text_input", "number_input", "email_text_input", "url_text_input",
-                "file_input", "feedback_buttons", "icon_button", "workflow_button"};
+                "button",          "overflow",         "checkboxes",       "radio_buttons",
+                "datepicker",      "timepicker",       "datetimepicker",   "plain_text_input",
+                "rich_text_input", "number_input",     "email_text_input", "url_text_input",
+                "file_input",      "feedback_buttons", "icon_button",      "workflow_button"};
         size_t n = type ? strlen(type) : 0;
 
         return one_of(type, types, ELEMENTSOF(types)) || (n > 7 && str_equal(type + n - 7, "_select"));
@@ -33,13 +34,14 @@ size_t blocks_count_text(const json_t *value)
         json_t *item;
 
         if (json_is_array(value))
-                json_array_foreach((json_t *) value, i, item)
+                json_array_foreach ((json_t *) value, i, item)
                         n += blocks_count_text(item);
         else if (json_is_object(value))
-                json_object_foreach((json_t *) value, key, item)
-                        n += !json_is_string(item)                     ? blocks_count_text(item)
-                             : one_of(key, keys, ELEMENTSOF(keys)) ? blocks_count_chars(json_string_value(item))
-                                                                   : 0;
+                json_object_foreach ((json_t *) value, key, item)
+                        n += !json_is_string(item) ? blocks_count_text(item)
+                             : one_of(key, keys, ELEMENTSOF(keys))
+                                     ? blocks_count_chars(json_string_value(item))
+                                     : 0;
         return n;
 }
 
@@ -62,7 +64,7 @@ static void complete(json_t *value)
         json_t *item;
 
         if (json_is_array(value)) {
-                json_array_foreach(value, i, item)
+                json_array_foreach (value, i, item)
                         complete(item);
                 return;
         }
@@ -74,7 +76,7 @@ static void complete(json_t *value)
                 json_object_set_new(value, "verbatim", json_false());
         else if (is_interactive(type) && str_empty(json_str(value, "action_id")))
                 put_random_id(value, "action_id");
-        json_object_foreach(value, key, item)
+        json_object_foreach (value, key, item)
                 complete(item);
 }
 
@@ -83,7 +85,7 @@ json_t *blocks_normalize(const json_t *blocks)
         json_t *out = json_deep_copy(blocks), *block;
         size_t i;
 
-        json_array_foreach(out, i, block) {
+        json_array_foreach (out, i, block) {
                 complete(block);
                 /* The markdown block is translated by Slack and loses its block_id (reference §4.2). */
                 if (str_empty(json_str(block, "block_id")))
@@ -92,14 +94,16 @@ json_t *blocks_normalize(const json_t *blocks)
         return out;
 }
 
-void blocks_each_element(const json_t *blocks, void (*fn)(void *userdata, const json_t *block, const json_t *element),
+void blocks_each_element(const json_t *blocks,
+                         void (*fn)(void *userdata, const json_t *block, const json_t *element),
                          void *userdata)
 {
         size_t i, k;
         json_t *block, *element;
 
-        json_array_foreach((json_t *) blocks, i, block) {
-                static const char *const single[] = {"accessory", "element"}, *const many[] = {"elements", "actions"};
+        json_array_foreach ((json_t *) blocks, i, block) {
+                static const char *const single[] = {"accessory", "element"}, *const many[] = {"elements",
+                                                                                               "actions"};
 
                 for (k = 0; k < ELEMENTSOF(single); k++) {
                         element = json_object_get(block, single[k]);
@@ -107,7 +111,7 @@ void blocks_each_element(const json_t *blocks, void (*fn)(void *userdata, const 
                                 fn(userdata, block, element);
                 }
                 for (size_t m = 0; m < ELEMENTSOF(many); m++)
-                        json_array_foreach(json_object_get(block, many[m]), k, element)
+                        json_array_foreach (json_object_get(block, many[m]), k, element)
                                 if (is_interactive(json_str(element, "type")))
                                         fn(userdata, block, element);
                 blocks_each_element(json_object_get(block, "child_blocks"), fn, userdata);

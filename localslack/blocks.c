@@ -9,8 +9,8 @@
 #define POINTER_SIZE 256
 
 typedef enum RuleKind {
-        RULE_STRING,   /* min..max characters */
-        RULE_ENUM,     /* one of `types`, separated by | */
+        RULE_STRING, /* min..max characters */
+        RULE_ENUM,   /* one of `types`, separated by | */
         RULE_BOOL,
         RULE_INT,      /* min..max */
         RULE_PLAIN,    /* plain_text object, max characters */
@@ -29,7 +29,7 @@ typedef struct Rule {
         const char *types;
 } Rule;
 
-#define SELECTS                                                                                              \
+#define SELECTS                                                                                                \
         "static_select|external_select|users_select|conversations_select|channels_select|multi_static_select|" \
         "multi_external_select|multi_users_select|multi_conversations_select|multi_channels_select"
 #define PICKERS "datepicker|timepicker|datetimepicker|checkboxes|radio_buttons"
@@ -37,9 +37,10 @@ typedef struct Rule {
         SELECTS "|" PICKERS                                                                                  \
                 "|plain_text_input|rich_text_input|number_input|email_text_input|url_text_input|file_input"
 
-static const char message_blocks[] = "actions|alert|card|carousel|container|context|context_actions|data_table|"
-                                     "data_visualization|divider|file|header|image|input|markdown|plan|rich_text|"
-                                     "section|table|task_card|video|call";
+static const char message_blocks[] =
+        "actions|alert|card|carousel|container|context|context_actions|data_table|"
+        "data_visualization|divider|file|header|image|input|markdown|plan|rich_text|"
+        "section|table|task_card|video|call";
 static const char view_blocks[] =
         "actions|alert|container|context|divider|header|image|input|rich_text|section|table|video|card|carousel";
 
@@ -47,12 +48,14 @@ static const Rule rules[] = {
         /* blocks */
         {"section", "text", RULE_TEXT, false, 1, 3000, NULL},
         {"section", "fields", RULE_ARRAY, false, 1, 10, "field"},
-        {"section", "accessory", RULE_OBJECT, false, 0, 0, "button|overflow|image|workflow_button|plain_text_input|" SELECTS "|" PICKERS},
+        {"section", "accessory", RULE_OBJECT, false, 0, 0,
+         "button|overflow|image|workflow_button|plain_text_input|" SELECTS "|" PICKERS},
         {"section", "expand", RULE_BOOL, false, 0, 0, NULL},
         {"header", "text", RULE_PLAIN, true, 1, 150, NULL},
         {"markdown", "text", RULE_STRING, true, 1, 12000, NULL},
         {"context", "elements", RULE_ARRAY, true, 1, 10, "context_text|image"},
-        {"actions", "elements", RULE_ARRAY, true, 1, 25, "button|overflow|workflow_button|plain_text_input|rich_text_input|" SELECTS "|" PICKERS},
+        {"actions", "elements", RULE_ARRAY, true, 1, 25,
+         "button|overflow|workflow_button|plain_text_input|rich_text_input|" SELECTS "|" PICKERS},
         {"context_actions", "elements", RULE_ARRAY, true, 1, 5, "feedback_buttons|icon_button"},
         {"image", "image_url", RULE_STRING, false, 1, 3000, NULL},
         {"image", "alt_text", RULE_STRING, true, 0, 2000, NULL},
@@ -62,7 +65,8 @@ static const Rule rules[] = {
         {"input", "hint", RULE_PLAIN, false, 0, 2000, NULL},
         {"input", "optional", RULE_BOOL, false, 0, 0, NULL},
         {"input", "dispatch_action", RULE_BOOL, false, 0, 0, NULL},
-        {"rich_text", "elements", RULE_ARRAY, true, 0, 1000, "rich_text_section|rich_text_list|rich_text_preformatted|rich_text_quote"},
+        {"rich_text", "elements", RULE_ARRAY, true, 0, 1000,
+         "rich_text_section|rich_text_list|rich_text_preformatted|rich_text_quote"},
         {"rich_text_list", "style", RULE_ENUM, true, 0, 0, "bullet|ordered"},
         {"rich_text_list", "elements", RULE_ARRAY, true, 0, 1000, "rich_text_section"},
         {"rich_text_list", "indent", RULE_INT, false, 0, 8, NULL},
@@ -201,7 +205,8 @@ static void check_length(Check *c, const char *text, unsigned min, unsigned max,
                 complain(c, pointer, "must be less than %u characters", max + 1);
 }
 
-static void check_text(Check *c, const json_t *v, bool plain_only, unsigned min, unsigned max, const char *pointer)
+static void check_text(Check *c, const json_t *v, bool plain_only, unsigned min, unsigned max,
+                       const char *pointer)
 {
         char at[POINTER_SIZE];
         const char *type = json_str(v, "type"), *text = json_str(v, "text");
@@ -262,7 +267,7 @@ static void check_array(Check *c, const json_t *v, const Rule *rule, const char 
         }
         if (rule->kind != RULE_ARRAY)
                 return;
-        json_array_foreach((json_t *) v, i, item) {
+        json_array_foreach ((json_t *) v, i, item) {
                 snprintf(at, sizeof(at), "%.200s/%zu", pointer, i);
                 check_typed(c, item, rule->types, at);
         }
@@ -330,7 +335,7 @@ static void check_action_ids(Check *c, const json_t *block, const char *pointer)
         size_t i;
         json_t *item;
 
-        json_array_foreach((json_t *) elements, i, item) {
+        json_array_foreach ((json_t *) elements, i, item) {
                 snprintf(at, sizeof(at), "%.200s/elements/%zu", pointer, i);
                 check_id(c, item, "action_id", seen, at);
         }
@@ -347,7 +352,7 @@ static void check_table(Check *c, const json_t *block, const char *pointer)
                 complain(c, pointer, "only_one_table_allowed");
         if (blocks_count_text(rows) > 10000)
                 complain(c, pointer, "table exceeds 10000 characters");
-        json_array_foreach((json_t *) rows, i, row) {
+        json_array_foreach ((json_t *) rows, i, row) {
                 snprintf(at, sizeof(at), "%.200s/rows/%zu", pointer, i);
                 if (!json_is_array(row))
                         complain(c, at, "must provide an array");
@@ -364,7 +369,8 @@ static void check_by_type(Check *c, const json_t *obj, const char *as, const cha
                 check_table(c, obj, pointer);
         else if (str_equal(as, "section") && !json_object_get(obj, "text") && !json_object_get(obj, "fields"))
                 complain(c, pointer, "missing required field: text or fields");
-        else if (str_equal(as, "image") && !json_object_get(obj, "image_url") && !json_object_get(obj, "slack_file"))
+        else if (str_equal(as, "image") && !json_object_get(obj, "image_url") &&
+                 !json_object_get(obj, "slack_file"))
                 complain(c, pointer, "missing required field: image_url");
         else if (in_list("static_select|multi_static_select", as) && !json_object_get(obj, "options") &&
                  !json_object_get(obj, "option_groups"))
@@ -405,7 +411,7 @@ static void check_blocks(Check *c, const json_t *blocks, BlocksSurface surface, 
                 complain(c, pointer, "no more than %u items allowed", max);
                 return;
         }
-        json_array_foreach((json_t *) blocks, i, block) {
+        json_array_foreach ((json_t *) blocks, i, block) {
                 snprintf(at, sizeof(at), "%.100s/%zu", pointer, i);
                 if (json_is_object(block))
                         check_id(c, block, "block_id", c->block_ids, at);
@@ -442,8 +448,9 @@ json_t *blocks_check_view(const json_t *view)
         if (!json_is_array(blocks))
                 complain(&c, "/view", "missing required field: blocks");
         else
-                check_blocks(&c, blocks, str_equal(type, "home") ? BLOCKS_HOME : BLOCKS_MODAL, "/view/blocks");
-        json_array_foreach((json_t *) blocks, i, block)
+                check_blocks(&c, blocks, str_equal(type, "home") ? BLOCKS_HOME : BLOCKS_MODAL,
+                             "/view/blocks");
+        json_array_foreach ((json_t *) blocks, i, block)
                 has_input |= str_equal(json_str(block, "type"), "input");
         if (str_equal(type, "modal") && has_input && !json_is_object(json_object_get(view, "submit")))
                 complain(&c, "/view", "missing required field: submit");

@@ -23,7 +23,8 @@ json_t *blocks_normalize(const json_t *blocks);
 const json_t *blocks_find_element(const json_t *blocks, const char *action_id, const char *block_id,
                                   const json_t **ret_block);
 /* Calls `fn` for every interactive element, with the block it stands in. */
-void blocks_each_element(const json_t *blocks, void (*fn)(void *userdata, const json_t *block, const json_t *element),
+void blocks_each_element(const json_t *blocks,
+                         void (*fn)(void *userdata, const json_t *block, const json_t *element),
                          void *userdata);
 /* Unicode characters of a UTF-8 text. */
 size_t blocks_count_chars(const char *text);

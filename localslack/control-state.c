@@ -26,9 +26,10 @@ static json_t *render_users(const State *s)
         json_t *out = json_array();
 
         for (size_t i = 0; i < s->n_users; i++)
-                json_array_append_new(out, json_pack("{s:s,s:s,s:s,s:b,s:b}", "id", s->users[i]->id, "name", s->users[i]->name,
-                                                     "real_name", s->users[i]->real_name, "is_bot", s->users[i]->is_bot,
-                                                     "is_away", s->users[i]->is_away));
+                json_array_append_new(out, json_pack("{s:s,s:s,s:s,s:b,s:b}", "id", s->users[i]->id, "name",
+                                                     s->users[i]->name, "real_name", s->users[i]->real_name,
+                                                     "is_bot", s->users[i]->is_bot, "is_away",
+                                                     s->users[i]->is_away));
         return out;
 }
 
@@ -37,8 +38,9 @@ static json_t *render_ephemerals(const State *s)
         json_t *out = json_array();
 
         for (size_t i = 0; i < s->n_ephemerals; i++)
-                json_array_append_new(out, json_pack("{s:s,s:s,s:O}", "channel", s->ephemerals[i]->channel, "user",
-                                                     s->ephemerals[i]->user, "message", s->ephemerals[i]->body));
+                json_array_append_new(out,
+                                      json_pack("{s:s,s:s,s:O}", "channel", s->ephemerals[i]->channel, "user",
+                                                s->ephemerals[i]->user, "message", s->ephemerals[i]->body));
         return out;
 }
 
@@ -58,7 +60,7 @@ static json_t *render_statuses(const State *s)
         json_t *out = json_array(), *item;
         const char *key;
 
-        json_object_foreach(s->statuses, key, item)
+        json_object_foreach (s->statuses, key, item)
                 if (json_int(item, "expires_ms", INT64_MAX) > s->clock_ms())
                         json_array_append(out, item);
         return out;
@@ -74,8 +76,9 @@ json_t *control_render_state(const Local *l, size_t limit)
         for (size_t i = 0; i < l->options->n_slash_commands; i++)
                 json_array_append_new(commands, json_string(l->options->slash_commands[i]));
         json_object_set_new(out, "team", json_pack("{s:s,s:s}", "id", TEAM_ID, "name", "localslack"));
-        json_object_set_new(out, "app", json_pack("{s:s,s:s,s:s,s:s,s:o}", "id", APP_ID, "name", s->app_name, "user_id",
-                                                  BOT_USER, "bot_id", BOT_ID, "slash_commands", commands));
+        json_object_set_new(out, "app",
+                            json_pack("{s:s,s:s,s:s,s:s,s:o}", "id", APP_ID, "name", s->app_name, "user_id",
+                                      BOT_USER, "bot_id", BOT_ID, "slash_commands", commands));
         json_object_set_new(out, "users", render_users(s));
         json_object_set_new(out, "channels", channels);
         json_object_set_new(out, "ephemerals", render_ephemerals(s));

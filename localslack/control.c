@@ -97,7 +97,7 @@ static Channel *open_direct(ControlCall *c)
         size_t n = 0, i;
         json_t *member;
 
-        json_array_foreach(json_object_get(c->in, "members"), i, member) {
+        json_array_foreach (json_object_get(c->in, "members"), i, member) {
                 const User *u = state_find_user(c->l->state, json_string_value(member));
 
                 if (u && n < STATE_USERS_MAX)
@@ -108,8 +108,10 @@ static Channel *open_direct(ControlCall *c)
 
 static void post_channels(ControlCall *c)
 {
-        static const char *const types[] = {[CHANNEL_PUBLIC] = "channel", [CHANNEL_PRIVATE] = "group",
-                                            [CHANNEL_IM] = "im", [CHANNEL_MPIM] = "mpim"};
+        static const char *const types[] = {[CHANNEL_PUBLIC] = "channel",
+                                            [CHANNEL_PRIVATE] = "group",
+                                            [CHANNEL_IM] = "im",
+                                            [CHANNEL_MPIM] = "mpim"};
         const char *type = json_str_or(c->in, "type", "channel"), *name = json_str(c->in, "name");
         ChannelKind kind = CHANNEL_PUBLIC;
         Channel *ch;
@@ -119,14 +121,16 @@ static void post_channels(ControlCall *c)
         for (size_t k = 0; k < ELEMENTSOF(types); k++)
                 if (str_equal(types[k], type))
                         kind = (ChannelKind) k;
-        ch = kind == CHANNEL_IM || kind == CHANNEL_MPIM ? open_direct(c) : name ? state_find_channel(c->l->state, name) : NULL;
+        ch = kind == CHANNEL_IM || kind == CHANNEL_MPIM ? open_direct(c)
+             : name                                     ? state_find_channel(c->l->state, name)
+                                                        : NULL;
         if (!ch)
                 ch = state_add_channel(c->l->state, json_str(c->in, "id"), name, kind);
         if (!ch) {
                 refuse(c, "the id is taken, or the workspace is full");
                 return;
         }
-        json_array_foreach(json_object_get(c->in, "members"), i, member)
+        json_array_foreach (json_object_get(c->in, "members"), i, member)
                 if (state_find_user(c->l->state, json_string_value(member)))
                         channel_add_member(ch, json_string_value(member));
         feed_emit(c->l->feed, "channel", json_pack("{s:s}", "channel", ch->id));
@@ -140,9 +144,10 @@ static json_t *attach_files(ControlCall *c, const User *user)
         json_t *out = json_array(), *item;
         size_t i;
 
-        json_array_foreach(json_object_get(c->in, "files"), i, item) {
+        json_array_foreach (json_object_get(c->in, "files"), i, item) {
                 const char *content = json_str_or(item, "content", "");
-                File *file = files_add(c->l->files, c->l->state, json_str_or(item, "name", "file.txt"), user->id);
+                File *file =
+                        files_add(c->l->files, c->l->state, json_str_or(item, "name", "file.txt"), user->id);
 
                 if (json_str(item, "mimetype"))
                         mem_strset(&file->mimetype, json_str(item, "mimetype"));
@@ -177,8 +182,8 @@ static void post_message(ControlCall *c)
                 json_put_str(extra, "subtype", subtype);
         if (json_str(c->in, "client_msg_id"))
                 json_put_str(extra, "client_msg_id", json_str(c->in, "client_msg_id"));
-        m = messages_post_user(c->l, ch, user, json_str_or(c->in, "text", ""), parent && parent->parent ? parent->parent : parent,
-                               extra);
+        m = messages_post_user(c->l, ch, user, json_str_or(c->in, "text", ""),
+                               parent && parent->parent ? parent->parent : parent, extra);
         answer(c, json_pack("{s:b,s:s,s:s}", "ok", 1, "ts", m->ts, "channel", ch->id));
 }
 
@@ -212,8 +217,10 @@ static void post_delete(ControlCall *c)
 
 static void post_reaction(ControlCall *c)
 {
-        static const char *const results[] = {[REACTION_OK] = NULL, [REACTION_E_ALREADY] = "already_reacted",
-                                              [REACTION_E_NONE] = "no_reaction", [REACTION_E_TOO_MANY] = "too_many_emoji"};
+        static const char *const results[] = {[REACTION_OK] = NULL,
+                                              [REACTION_E_ALREADY] = "already_reacted",
+                                              [REACTION_E_NONE] = "no_reaction",
+                                              [REACTION_E_TOO_MANY] = "too_many_emoji"};
         Channel *ch = need_channel(c);
         const User *user = ch ? need_user(c) : NULL;
         Message *m = user ? need_message(c, ch) : NULL;
@@ -241,7 +248,8 @@ static void on_interaction(void *userdata, json_t *report)
         late_answer_send(userdata, 200, report);
 }
 
-typedef char *(*Interaction)(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata);
+typedef char *(*Interaction)(Local *l, const char *base_url, const json_t *in, InteractDone done,
+                             void *userdata);
 
 static void interact(ControlCall *c, Interaction fn)
 {
@@ -295,7 +303,8 @@ static void post_event(ControlCall *c)
                 return;
         }
         id = event ? delivery_raise(c->l->delivery, json_deep_copy(event))
-                   : delivery_raise_payload(c->l->delivery, json_str_or(payload, "event_id", "EvRAW"), json_deep_copy(payload));
+                   : delivery_raise_payload(c->l->delivery, json_str_or(payload, "event_id", "EvRAW"),
+                                            json_deep_copy(payload));
         answer(c, json_pack("{s:b,s:s}", "ok", 1, "event_id", id));
 }
 
@@ -322,7 +331,8 @@ static void get_messages(ControlCall *c)
         for (size_t i = 0; i < ch->n_messages; i++) {
                 const Message *m = ch->messages[i];
 
-                if (!thread_ts || str_equal(m->ts, thread_ts) || (m->parent && str_equal(m->parent->ts, thread_ts)))
+                if (!thread_ts || str_equal(m->ts, thread_ts) ||
+                    (m->parent && str_equal(m->parent->ts, thread_ts)))
                         json_array_append_new(messages, message_render(m, true));
         }
         answer(c, json_pack("{s:b,s:o}", "ok", 1, "messages", messages));
@@ -338,7 +348,8 @@ static void put_json_string(Buf *out, const char *text)
 }
 
 /* `raw`: the record's text is the inside of an object already. */
-static void respond_records(ControlCall *c, const RecordRing *ring, const char *key_name, const char *filter, bool raw)
+static void respond_records(ControlCall *c, const RecordRing *ring, const char *key_name, const char *filter,
+                            bool raw)
 {
         const char *since = form_get(&c->query, "since");
         unsigned long long after = since ? strtoull(since, NULL, 10) : 0;
@@ -351,8 +362,8 @@ static void respond_records(ControlCall *c, const RecordRing *ring, const char *
         for (size_t i = 0; (r = record_ring_at(ring, i)); i++) {
                 if (r->n <= after || (filter && !str_equal(filter, r->key)))
                         continue;
-                buf_printf(&out, "%s{\"n\":%llu,\"at_ms\":%lld,\"%s\":", first ? "" : ",", (unsigned long long) r->n,
-                           (long long) r->at_ms, key_name);
+                buf_printf(&out, "%s{\"n\":%llu,\"at_ms\":%lld,\"%s\":", first ? "" : ",",
+                           (unsigned long long) r->n, (long long) r->at_ms, key_name);
                 put_json_string(&out, r->key);
                 buf_append_char(&out, ',');
                 if (raw)
@@ -452,7 +463,8 @@ static void set_bool(const json_t *in, const char *name, bool *target)
 static void post_switches(ControlCall *c)
 {
         Switches *s = &c->l->switches;
-        const json_t *scale = json_object_get(c->in, "retry_scale"), *scopes = json_object_get(c->in, "scopes");
+        const json_t *scale = json_object_get(c->in, "retry_scale"),
+                     *scopes = json_object_get(c->in, "scopes");
 
         if (json_is_number(scale) && json_number_value(scale) >= 0)
                 s->retry_scale = json_number_value(scale);
@@ -466,10 +478,11 @@ static void post_switches(ControlCall *c)
         set_bool(c->in, "record_frames", &s->record_frames);
         if (scopes)
                 mem_strset(&s->scopes, json_string_value(scopes));
-        answer(c, json_pack("{s:b,s:f,s:I,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:s?}", "ok", 1, "retry_scale", s->retry_scale, "ack_timeout_ms",
-                            (json_int_t) s->ack_timeout_ms, "sticky", s->sticky, "client_msg_id", s->client_msg_id,
-                            "twins", s->twins, "own_messages", s->own_messages, "message_events", s->message_events,
-                            "action_payload", s->action_payload, "record_frames", s->record_frames, "scopes", s->scopes));
+        answer(c, json_pack("{s:b,s:f,s:I,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:s?}", "ok", 1, "retry_scale",
+                            s->retry_scale, "ack_timeout_ms", (json_int_t) s->ack_timeout_ms, "sticky",
+                            s->sticky, "client_msg_id", s->client_msg_id, "twins", s->twins, "own_messages",
+                            s->own_messages, "message_events", s->message_events, "action_payload",
+                            s->action_payload, "record_frames", s->record_frames, "scopes", s->scopes));
 }
 
 /* A new workspace; the sockets stay up, and so do the numbers of the records. */
@@ -526,19 +539,32 @@ static const struct {
         const char *method, *path;
         void (*fn)(ControlCall *c);
 } routes[] = {
-        {"GET", "state", get_state},           {"GET", "messages", get_messages},
-        {"GET", "calls", get_calls},           {"GET", "frames", get_frames},
-        {"GET", "outcomes", get_outcomes},     {"GET", "events", get_events},
-        {"GET", "bench", get_bench},           {"POST", "bench", post_bench},
-        {"POST", "users", post_users},         {"POST", "channels", post_channels},
-        {"POST", "message", post_message},     {"POST", "edit", post_edit},
-        {"POST", "delete", post_delete},       {"POST", "reaction", post_reaction},
-        {"POST", "command", post_command},     {"POST", "action", post_action},
-        {"POST", "view_submit", post_view_submit}, {"POST", "view_close", post_view_close},
-        {"POST", "shortcut", post_shortcut},   {"POST", "event", post_event},
-        {"POST", "faults", post_faults},       {"POST", "sockets", post_sockets},
-        {"POST", "deliver", post_deliver},     {"POST", "redeliver", post_redeliver},
-        {"POST", "switches", post_switches},   {"POST", "reset", post_reset},
+        {"GET", "state", get_state},
+        {"GET", "messages", get_messages},
+        {"GET", "calls", get_calls},
+        {"GET", "frames", get_frames},
+        {"GET", "outcomes", get_outcomes},
+        {"GET", "events", get_events},
+        {"GET", "bench", get_bench},
+        {"POST", "bench", post_bench},
+        {"POST", "users", post_users},
+        {"POST", "channels", post_channels},
+        {"POST", "message", post_message},
+        {"POST", "edit", post_edit},
+        {"POST", "delete", post_delete},
+        {"POST", "reaction", post_reaction},
+        {"POST", "command", post_command},
+        {"POST", "action", post_action},
+        {"POST", "view_submit", post_view_submit},
+        {"POST", "view_close", post_view_close},
+        {"POST", "shortcut", post_shortcut},
+        {"POST", "event", post_event},
+        {"POST", "faults", post_faults},
+        {"POST", "sockets", post_sockets},
+        {"POST", "deliver", post_deliver},
+        {"POST", "redeliver", post_redeliver},
+        {"POST", "switches", post_switches},
+        {"POST", "reset", post_reset},
 };
 
 static void run(ControlCall *c, const char *path)
@@ -555,13 +581,15 @@ static void run(ControlCall *c, const char *path)
                         return;
                 }
         }
-        http_respond_json(c->req, path_known ? 405 : 404,
-                          json_pack("{s:b,s:s}", "ok", 0, "error", path_known ? "wrong method" : "no such address"));
+        http_respond_json(
+                c->req, path_known ? 405 : 404,
+                json_pack("{s:b,s:s}", "ok", 0, "error", path_known ? "wrong method" : "no such address"));
 }
 
 static bool from_foreign_page(const HttpRequest *req)
 {
-        const char *site = http_request_header(req, "Sec-Fetch-Site"), *mode = http_request_header(req, "Sec-Fetch-Mode");
+        const char *site = http_request_header(req, "Sec-Fetch-Site"),
+                   *mode = http_request_header(req, "Sec-Fetch-Mode");
 
         /* Node's fetch sends Sec-Fetch-Mode but no Sec-Fetch-Site; browsers send both. */
         return mode && site && !str_equal(site, "same-origin") && !str_equal(site, "none");
@@ -577,7 +605,8 @@ void control_handle(Local *l, HttpRequest *req)
         const char *body = http_request_body(req, &n_body);
 
         if (from_foreign_page(req)) {
-                http_respond_json(req, 403, json_pack("{s:b,s:s}", "ok", 0, "error", "not from another site"));
+                http_respond_json(req, 403,
+                                  json_pack("{s:b,s:s}", "ok", 0, "error", "not from another site"));
                 return;
         }
         in = n_body > 0 ? json_parse(body, n_body, &error) : json_object();

@@ -7,6 +7,7 @@
  * outside a browser: other sites' pages are refused. */
 void control_handle(Local *l, HttpRequest *req);
 
-/* The whole workspace as the page and the tests see it; at most `limit` messages of each channel, the newest. */
+/* The whole workspace as the page and the tests see it; at most `limit` messages of each channel, the newest.
+ */
 json_t *control_render_state(const Local *l, size_t limit);
 json_t *control_render_channel(const Channel *c, size_t limit);

@@ -109,7 +109,9 @@ static void envelope_free(Delivery *d, Envelope *v)
 
 static void finish(Delivery *d, Envelope *v, const char *failure, const json_t *payload)
 {
-        DeliveryResult result = {.envelope_id = v->id, .failure = failure, .payload = payload,
+        DeliveryResult result = {.envelope_id = v->id,
+                                 .failure = failure,
+                                 .payload = payload,
                                  .ack_us = clock_monotonic_us() - v->sent_us};
 
         if (failure)
@@ -158,12 +160,12 @@ static Envelope *envelope_new(Delivery *d, const char *type)
         return v;
 }
 
-static void build_frame(Delivery *d, const char *envelope_id, const char *type, bool accepts_payload, const Event *e,
-                        const char *payload)
+static void build_frame(Delivery *d, const char *envelope_id, const char *type, bool accepts_payload,
+                        const Event *e, const char *payload)
 {
         buf_clear(&d->frame);
-        buf_printf(&d->frame, "{\"envelope_id\":\"%s\",\"type\":\"%s\",\"accepts_response_payload\":%s,", envelope_id,
-                   type, accepts_payload ? "true" : "false");
+        buf_printf(&d->frame, "{\"envelope_id\":\"%s\",\"type\":\"%s\",\"accepts_response_payload\":%s,",
+                   envelope_id, type, accepts_payload ? "true" : "false");
         if (e)
                 buf_printf(&d->frame, "\"retry_attempt\":%u,\"retry_reason\":\"%s\",", e->attempt,
                            e->attempt ? "timeout" : "");
@@ -188,8 +190,8 @@ static void dispatch(Delivery *d, Envelope *v)
                 arm_timer(d);
 }
 
-const char *delivery_send(Delivery *d, const char *type, bool accepts_payload, const char *payload, DeliveryDone done,
-                          void *userdata)
+const char *delivery_send(Delivery *d, const char *type, bool accepts_payload, const char *payload,
+                          DeliveryDone done, void *userdata)
 {
         Envelope *v = envelope_new(d, type);
 
@@ -247,8 +249,8 @@ const char *delivery_raise(Delivery *d, json_t *event)
         json_put_str(payload, "type", "event_callback");
         json_put_str(payload, "event_id", id);
         json_put_int(payload, "event_time", clock_realtime_ms() / 1000);
-        who = json_pack("{s:n,s:s,s:s,s:b,s:b}", "enterprise_id", "team_id", TEAM_ID, "user_id", BOT_USER, "is_bot", 1,
-                        "is_enterprise_install", 0);
+        who = json_pack("{s:n,s:s,s:s,s:b,s:b}", "enterprise_id", "team_id", TEAM_ID, "user_id", BOT_USER,
+                        "is_bot", 1, "is_enterprise_install", 0);
         json_object_set_new(payload, "authorizations", json_pack("[o]", who));
         json_object_set_new(payload, "is_ext_shared_channel", json_false());
         json_object_set_new(payload, "event_context", json_pack("s+", "4-", id));
@@ -281,7 +283,7 @@ void delivery_on_frame(Delivery *d, const char *text, size_t n_bytes)
 
         if (!id || strlen(id) != UUID_SIZE - 1)
                 return;
-        slot = strtoul((char[9]) {id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7], 0}, NULL, 16);
+        slot = strtoul((char[9]){id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7], 0}, NULL, 16);
         /* An unknown or a second acknowledgement is ignored, as by Slack (check 6). */
         if (slot < d->n_slots && d->slots[slot] && str_equal(d->slots[slot]->id, id))
                 finish(d, d->slots[slot], NULL, payload);
@@ -359,7 +361,7 @@ void delivery_free(Delivery *d)
 
 json_t *delivery_counts(const Delivery *d)
 {
-        return json_pack("{s:I,s:I,s:I,s:I,s:I}", "pending", (json_int_t) d->n_pending, "acked", (json_int_t) d->n_acked,
-                         "failed", (json_int_t) d->n_failed, "retries", (json_int_t) d->n_retries, "lost",
-                         (json_int_t) d->n_lost);
+        return json_pack("{s:I,s:I,s:I,s:I,s:I}", "pending", (json_int_t) d->n_pending, "acked",
+                         (json_int_t) d->n_acked, "failed", (json_int_t) d->n_failed, "retries",
+                         (json_int_t) d->n_retries, "lost", (json_int_t) d->n_lost);
 }

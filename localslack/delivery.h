@@ -1,6 +1,7 @@
 /* Envelopes: each goes to exactly one socket, is expected back as an acknowledgement within 3 s, and what
- * happens without one depends on its kind. Events are sent again, with a new envelope_id and the same event_id,
- * 0 s, 60 s and 300 s later, also when no socket was up; commands and clicks are lost (reference §1.5, §1.10). */
+ * happens without one depends on its kind. Events are sent again, with a new envelope_id and the same
+ * event_id, 0 s, 60 s and 300 s later, also when no socket was up; commands and clicks are lost (reference
+ * §1.5, §1.10). */
 #pragma once
 
 #include "local.h"
@@ -23,8 +24,8 @@ typedef void (*DeliveryDone)(void *userdata, const DeliveryResult *result);
  * call (not at all after delivery_free()). Returns the envelope_id, borrowed until `done`. */
 const char *delivery_send(Delivery *d, const char *type, bool accepts_payload, const char *payload,
                           DeliveryDone done, void *userdata);
-/* Raises an event: `event` (stolen) is the inner one. Returns its event_id; borrowed until DELIVERY_EVENTS_KEPT
- * more were raised. */
+/* Raises an event: `event` (stolen) is the inner one. Returns its event_id; borrowed until
+ * DELIVERY_EVENTS_KEPT more were raised. */
 const char *delivery_raise(Delivery *d, json_t *event);
 #define DELIVERY_EVENTS_KEPT 4096
 /* Raises a whole payload as it is (stolen), for payloads without an inner event. */

@@ -57,7 +57,7 @@ static const json_t *find_in_options(const json_t *options, const char *value)
         size_t i;
         json_t *option;
 
-        json_array_foreach((json_t *) options, i, option)
+        json_array_foreach ((json_t *) options, i, option)
                 if (str_equal(json_str(option, "value"), value))
                         return option;
         return NULL;
@@ -71,7 +71,7 @@ static const json_t *find_option(const json_t *element, const json_t *choice)
         size_t i;
         json_t *group;
 
-        json_array_foreach(json_object_get(element, "option_groups"), i, group)
+        json_array_foreach (json_object_get(element, "option_groups"), i, group)
                 if (!found)
                         found = find_in_options(json_object_get(group, "options"), value);
         /* An external select's options are not in the block: they are taken as they come. */
@@ -97,7 +97,7 @@ static const char *put_options(const json_t *element, const json_t *choice, json
         json_object_set_new(out, "selected_options", list);
         if (choice && !json_is_null(choice) && !json_is_array(choice))
                 return "the choice must be an array";
-        json_array_foreach((json_t *) choice, i, item) {
+        json_array_foreach ((json_t *) choice, i, item) {
                 const json_t *option = find_option(element, item);
 
                 if (!option)
@@ -118,12 +118,15 @@ static const char *put_shaped(const ElementType *t, const json_t *element, const
                 json_object_set_new(out, t->field, option ? copy_option(option) : json_null());
                 return option || !choice || json_is_null(choice) ? NULL : "no such option";
         case SHAPE_LIST:
-                json_object_set_new(out, t->field, json_is_array(choice) ? json_deep_copy(choice) : json_array());
+                json_object_set_new(out, t->field,
+                                    json_is_array(choice) ? json_deep_copy(choice) : json_array());
                 return NULL;
         case SHAPE_TEXT:
                 if (choice && !json_is_string(choice) && !json_is_null(choice))
                         return "the choice must be a text";
-                json_object_set_new(out, t->field, json_string_length(choice) > 0 ? json_copy((json_t *) choice) : json_null());
+                json_object_set_new(out, t->field,
+                                    json_string_length(choice) > 0 ? json_copy((json_t *) choice)
+                                                                   : json_null());
                 return NULL;
         case SHAPE_NUMBER:
         case SHAPE_OBJECT:
@@ -202,8 +205,9 @@ static bool has_value(const json_t *value)
         const char *key;
         json_t *item;
 
-        json_object_foreach((json_t *) value, key, item)
-                if (!str_equal(key, "type") && !json_is_null(item) && !(json_is_array(item) && json_array_size(item) == 0))
+        json_object_foreach ((json_t *) value, key, item)
+                if (!str_equal(key, "type") && !json_is_null(item) &&
+                    !(json_is_array(item) && json_array_size(item) == 0))
                         return true;
         return false;
 }
@@ -213,8 +217,9 @@ json_t *elements_missing(const json_t *blocks, const json_t *values)
         json_t *out = json_object(), *block;
         size_t i;
 
-        json_array_foreach((json_t *) blocks, i, block) {
-                const char *block_id = json_str(block, "block_id"), *action_id = json_str(block, "element.action_id");
+        json_array_foreach ((json_t *) blocks, i, block) {
+                const char *block_id = json_str(block, "block_id"),
+                           *action_id = json_str(block, "element.action_id");
 
                 if (!str_equal(json_str(block, "type"), "input") || json_bool(block, "optional"))
                         continue;

@@ -43,13 +43,14 @@ static const char *parse(const json_t *in, Fault *ret)
 {
         const char *action = json_str_or(in, "action", "delay");
 
-        *ret = (Fault) {0};
+        *ret = (Fault){0};
         for (size_t i = 0; i < ELEMENTSOF(actions); i++)
                 if (str_equal(actions[i].name, action)) {
                         ret->action = actions[i].action;
                         ret->status = (unsigned) json_int(in, "status", actions[i].status);
                         snprintf(ret->method, sizeof(ret->method), "%s", json_str_or(in, "method", ""));
-                        snprintf(ret->error, sizeof(ret->error), "%s", json_str_or(in, "error", "internal_error"));
+                        snprintf(ret->error, sizeof(ret->error), "%s",
+                                 json_str_or(in, "error", "internal_error"));
                         ret->retry_after_s = json_int(in, "retry_after_s", 1);
                         ret->delay_ms = json_int(in, "delay_ms", 0);
                         ret->times = json_int(in, "times", 1);
@@ -70,7 +71,7 @@ const char *faults_add(Faults *f, const json_t *list)
                 return "must be an array of faults";
         if (f->n + json_array_size(list) > FAULTS_MAX)
                 return "too many faults";
-        json_array_foreach((json_t *) list, i, item) {
+        json_array_foreach ((json_t *) list, i, item) {
                 error = parse(item, &f->list[f->n]);
                 if (error)
                         return error;
@@ -84,7 +85,8 @@ static bool take_matching(Faults *f, const char *method, bool is_link, Fault *re
         for (size_t i = 0; i < f->n; i++) {
                 Fault *fault = &f->list[i];
 
-                if (is_link ? !str_equal(fault->method, LINK) : *fault->method && !str_equal(fault->method, method))
+                if (is_link ? !str_equal(fault->method, LINK)
+                            : *fault->method && !str_equal(fault->method, method))
                         continue;
                 *ret = *fault;
                 if (--fault->times == 0) {

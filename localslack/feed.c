@@ -47,7 +47,7 @@ static void on_heartbeat(void *userdata)
         static const char comment[] = ": alive\n\n";
         Feed *f = userdata;
 
-        list_for_each_safe(node, &f->readers)
+        list_for_each_safe (node, &f->readers)
                 write_to(list_entry(node, Reader, link), comment, strlen(comment));
         loop_timer_set(f->heartbeat, HEARTBEAT_MS);
 }
@@ -67,7 +67,7 @@ void feed_free(Feed *f)
 {
         if (!f)
                 return;
-        list_for_each_safe(node, &f->readers) {
+        list_for_each_safe (node, &f->readers) {
                 Reader *r = list_entry(node, Reader, link);
 
                 http_stream_close(r->stream);
@@ -108,7 +108,7 @@ void feed_emit(Feed *f, const char *event, json_t *data)
 
                 snprintf(id, sizeof(id), "%llu", (unsigned long long) ++f->n_events);
                 sse_format(&out, event, id, text);
-                list_for_each_safe(node, &f->readers)
+                list_for_each_safe (node, &f->readers)
                         write_to(list_entry(node, Reader, link), buf_bytes(&out), buf_len(&out));
         }
         json_decref(data);

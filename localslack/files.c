@@ -9,15 +9,23 @@ typedef struct FileType {
 } FileType;
 
 static const FileType types[] = {
-        {"txt", "text", "Plain Text", "text/plain"},     {"log", "text", "Plain Text", "text/plain"},
-        {"md", "markdown", "Markdown", "text/markdown"}, {"diff", "diff", "Diff", "text/plain"},
-        {"patch", "diff", "Diff", "text/plain"},         {"json", "json", "JSON", "application/json"},
-        {"c", "c", "C", "text/plain"},                   {"h", "c", "C", "text/plain"},
+        {"txt", "text", "Plain Text", "text/plain"},
+        {"log", "text", "Plain Text", "text/plain"},
+        {"md", "markdown", "Markdown", "text/markdown"},
+        {"diff", "diff", "Diff", "text/plain"},
+        {"patch", "diff", "Diff", "text/plain"},
+        {"json", "json", "JSON", "application/json"},
+        {"c", "c", "C", "text/plain"},
+        {"h", "c", "C", "text/plain"},
         {"js", "javascript", "JavaScript", "text/javascript"},
-        {"ts", "typescript", "TypeScript", "text/plain"}, {"py", "python", "Python", "text/x-python"},
-        {"html", "html", "HTML", "text/plain"},          {"csv", "csv", "CSV", "text/csv"},
-        {"png", "png", "PNG", "image/png"},              {"jpg", "jpg", "JPEG", "image/jpeg"},
-        {"pdf", "pdf", "PDF", "application/pdf"},        {"zip", "zip", "Zip", "application/zip"},
+        {"ts", "typescript", "TypeScript", "text/plain"},
+        {"py", "python", "Python", "text/x-python"},
+        {"html", "html", "HTML", "text/plain"},
+        {"csv", "csv", "CSV", "text/csv"},
+        {"png", "png", "PNG", "image/png"},
+        {"jpg", "jpg", "JPEG", "image/jpeg"},
+        {"pdf", "pdf", "PDF", "application/pdf"},
+        {"zip", "zip", "Zip", "application/zip"},
 };
 static const FileType other = {"", "binary", "Binary", "application/octet-stream"};
 
@@ -116,14 +124,16 @@ void files_set_data(Files *f, File *file, const char *data, size_t n_bytes)
 json_t *file_render(const File *file, const char *base_url)
 {
         const FileType *type = find_type(file->name);
-        _cleanup_free_ char *url = mem_printf("%s/files-pri/%s-%s/%s", base_url, TEAM_ID, file->id, file->name);
+        _cleanup_free_ char *url =
+                mem_printf("%s/files-pri/%s-%s/%s", base_url, TEAM_ID, file->id, file->name);
         _cleanup_free_ char *download =
                 mem_printf("%s/files-pri/%s-%s/download/%s", base_url, TEAM_ID, file->id, file->name);
-        json_t *out = json_pack("{s:s,s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s}", "id", file->id, "created",
-                                (json_int_t) file->created_s, "timestamp", (json_int_t) file->created_s, "name",
-                                file->name, "title", file->title, "mimetype", file->mimetype, "filetype",
-                                type->filetype, "pretty_type", type->pretty, "user", file->user, "size",
-                                (json_int_t) file->n_bytes, "url_private", url, "url_private_download", download);
+        json_t *out =
+                json_pack("{s:s,s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s}", "id", file->id, "created",
+                          (json_int_t) file->created_s, "timestamp", (json_int_t) file->created_s, "name",
+                          file->name, "title", file->title, "mimetype", file->mimetype, "filetype",
+                          type->filetype, "pretty_type", type->pretty, "user", file->user, "size",
+                          (json_int_t) file->n_bytes, "url_private", url, "url_private_download", download);
 
         json_put_str(out, "mode", str_starts_with(file->mimetype, "text/") ? "snippet" : "hosted");
         json_put_str(out, "file_access", "visible");

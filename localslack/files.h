@@ -3,15 +3,15 @@
 
 #include "state.h"
 
-#define FILES_MAX           2000
-#define FILES_BYTES_MAX     (128u << 20) /* all together; the oldest lose their bytes first */
-#define FILE_SNIPPET_MAX    (1u << 20)
+#define FILES_MAX        2000
+#define FILES_BYTES_MAX  (128u << 20) /* all together; the oldest lose their bytes first */
+#define FILE_SNIPPET_MAX (1u << 20)
 
 typedef struct File {
         char *id, *name, *title, *mimetype, *user;
         char *upload_key; /* last part of the upload address; NULL once completed */
         char *data;
-        size_t n_bytes;   /* as announced, until the bytes came */
+        size_t n_bytes; /* as announced, until the bytes came */
         bool uploaded, completed;
         int64_t created_s;
 } File;

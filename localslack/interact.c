@@ -39,12 +39,15 @@ static Job *job_new(Local *l, const char *user, InteractDone done, void *userdat
 
 static json_t *user_object(const User *u)
 {
-        return json_pack("{s:s,s:s,s:s,s:s}", "id", u->id, "username", u->name, "name", u->name, "team_id", TEAM_ID);
+        return json_pack("{s:s,s:s,s:s,s:s}", "id", u->id, "username", u->name, "name", u->name, "team_id",
+                         TEAM_ID);
 }
 
 static const char *shown_name(const Channel *c)
 {
-        return c->kind == CHANNEL_IM ? "directmessage" : c->kind == CHANNEL_PRIVATE ? "privategroup" : c->name;
+        return c->kind == CHANNEL_IM        ? "directmessage"
+               : c->kind == CHANNEL_PRIVATE ? "privategroup"
+                                            : c->name;
 }
 
 static json_t *interaction(Local *l, const char *type, const User *user, const char *view_id)
@@ -58,14 +61,16 @@ static json_t *interaction(Local *l, const char *type, const User *user, const c
         json_object_set_new(out, "team", json_pack("{s:s,s:s}", "id", TEAM_ID, "domain", "localslack"));
         json_object_set_new(out, "enterprise", json_null());
         json_object_set_new(out, "is_enterprise_install", json_false());
-        json_put_str(out, "trigger_id", tickets_make_trigger(l->tickets, user->id, view_id, l->state->clock_ms()));
+        json_put_str(out, "trigger_id",
+                     tickets_make_trigger(l->tickets, user->id, view_id, l->state->clock_ms()));
         return out;
 }
 
-static void put_response_url(Local *l, json_t *out, const char *base_url, const char *kind, const char *channel,
-                             const char *user, const char *ts, const char *thread_ts)
+static void put_response_url(Local *l, json_t *out, const char *base_url, const char *kind,
+                             const char *channel, const char *user, const char *ts, const char *thread_ts)
 {
-        const ResponseUrl *u = tickets_make_url(l->tickets, channel, user, ts, thread_ts, l->state->clock_ms());
+        const ResponseUrl *u =
+                tickets_make_url(l->tickets, channel, user, ts, thread_ts, l->state->clock_ms());
         _cleanup_free_ char *url = mem_printf("%s/%s/%s/%s", base_url, kind, TEAM_ID, u->key);
 
         json_put_str(out, "response_url", url);
@@ -89,8 +94,9 @@ static json_t *report_on(const DeliveryResult *r)
 /* What Slack tells a person whose command or click nobody answered. */
 static void tell_failure(const Job *j, const char *what)
 {
-        feed_emit(j->l->feed, "failure", json_pack("{s:s,s:s,s:s}", "user", j->user, "channel", j->channel ? j->channel : "",
-                                                   "text", what));
+        feed_emit(j->l->feed, "failure",
+                  json_pack("{s:s,s:s,s:s}", "user", j->user, "channel", j->channel ? j->channel : "", "text",
+                            what));
 }
 
 /* --- slash commands --- */
@@ -103,7 +109,8 @@ static void on_command_done(void *userdata, const DeliveryResult *r)
         const json_t *payload = json_is_object(r->payload) ? r->payload : NULL;
 
         if (r->failure) {
-                _cleanup_free_ char *text = mem_printf("%s failed with the error \"operation_timeout\"", j->command);
+                _cleanup_free_ char *text =
+                        mem_printf("%s failed with the error \"operation_timeout\"", j->command);
 
                 tell_failure(j, text);
         } else if (ch && payload && (json_str(payload, "text") || json_object_get(payload, "blocks"))) {
@@ -135,12 +142,14 @@ char *interact_command(Local *l, const char *base_url, const json_t *in, Interac
                 known |= str_equal(l->options->slash_commands[i], command);
         if (!known)
                 return mem_printf("%s is not a command of this app", command ? command : "(none)");
-        payload = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "token", "local-verification-token", "team_id",
-                            TEAM_ID, "team_domain", "localslack", "channel_id", ch->id, "channel_name", shown_name(ch),
-                            "user_id", user->id, "user_name", user->name, "command", command, "text",
-                            json_str_or(in, "text", ""), "api_app_id", APP_ID, "is_enterprise_install", "false");
+        payload = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "token",
+                            "local-verification-token", "team_id", TEAM_ID, "team_domain", "localslack",
+                            "channel_id", ch->id, "channel_name", shown_name(ch), "user_id", user->id,
+                            "user_name", user->name, "command", command, "text", json_str_or(in, "text", ""),
+                            "api_app_id", APP_ID, "is_enterprise_install", "false");
         put_response_url(l, payload, base_url, "commands", ch->id, user->id, NULL, NULL);
-        json_put_str(payload, "trigger_id", tickets_make_trigger(l->tickets, user->id, NULL, l->state->clock_ms()));
+        json_put_str(payload, "trigger_id",
+                     tickets_make_trigger(l->tickets, user->id, NULL, l->state->clock_ms()));
         text = json_dump(payload);
         json_decref(payload);
         j = job_new(l, user->id, done, userdata);
@@ -157,11 +166,12 @@ char *interact_command(Local *l, const char *base_url, const json_t *in, Interac
 
 static const json_t *find_choice(const json_t *in, const json_t *element)
 {
-        static const char *const names[] = {"value", "selected_option", "selected_options", "selected_user",
-                                            "selected_date", "choice"};
+        static const char *const names[] = {"value",         "selected_option", "selected_options",
+                                            "selected_user", "selected_date",   "choice"};
         const json_t *choice;
 
-        if (str_equal(json_str(element, "type"), "button") || str_equal(json_str(element, "type"), "icon_button"))
+        if (str_equal(json_str(element, "type"), "button") ||
+            str_equal(json_str(element, "type"), "icon_button"))
                 return json_object_get(element, "value");
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if ((choice = json_object_get(in, names[i])))
@@ -170,7 +180,8 @@ static const json_t *find_choice(const json_t *in, const json_t *element)
 }
 
 /* The entry of `actions`; NULL and an owned text when the choice does not fit. */
-static json_t *build_action(Local *l, const json_t *in, const json_t *block, const json_t *element, char **ret_error)
+static json_t *build_action(Local *l, const json_t *in, const json_t *block, const json_t *element,
+                            char **ret_error)
 {
         const char *type = json_str(element, "type"), *error;
         json_t *action = json_object();
@@ -226,12 +237,12 @@ static json_t *state_object(json_t *values /* stolen */)
         return json_pack("{s:o}", "values", values);
 }
 
-static void put_message_parts(Local *l, json_t *payload, const char *base_url, const Channel *ch, const char *user,
-                              const char *ts, const json_t *message, bool is_ephemeral)
+static void put_message_parts(Local *l, json_t *payload, const char *base_url, const Channel *ch,
+                              const char *user, const char *ts, const json_t *message, bool is_ephemeral)
 {
         const char *thread_ts = json_str(message, "thread_ts");
-        json_t *container = json_pack("{s:s,s:s,s:s,s:b}", "type", "message", "message_ts", ts, "channel_id", ch->id,
-                                      "is_ephemeral", is_ephemeral);
+        json_t *container = json_pack("{s:s,s:s,s:s,s:b}", "type", "message", "message_ts", ts, "channel_id",
+                                      ch->id, "is_ephemeral", is_ephemeral);
 
         if (thread_ts)
                 json_put_str(container, "thread_ts", thread_ts);
@@ -258,7 +269,7 @@ static char *find_place(Local *l, const json_t *in, Place *ret)
         const Ephemeral *e;
         const Message *m;
 
-        *ret = (Place) {.ts = json_str(in, "ts")};
+        *ret = (Place){.ts = json_str(in, "ts")};
         if (view_id) {
                 ret->view = views_find(l->views, view_id);
                 ret->blocks = ret->view ? json_object_get(ret->view->body, "blocks") : NULL;
@@ -288,19 +299,24 @@ char *interact_block_actions(Local *l, const char *base_url, const json_t *in, c
         *ret_error = user ? find_place(l, in, &place) : mem_strdup("no such user");
         if (*ret_error)
                 return NULL;
-        element = blocks_find_element(place.blocks, json_str(in, "action_id"), json_str(in, "block_id"), &block);
+        element = blocks_find_element(place.blocks, json_str(in, "action_id"), json_str(in, "block_id"),
+                                      &block);
         if (!element)
-                *ret_error = mem_printf("no element with action_id %s", json_str_or(in, "action_id", "(none)"));
+                *ret_error =
+                        mem_printf("no element with action_id %s", json_str_or(in, "action_id", "(none)"));
         action = element ? build_action(l, in, block, element, ret_error) : NULL;
         values = action ? values_after(place.blocks, in, action, ret_error) : NULL;
         if (values) {
                 payload = interaction(l, "block_actions", user, place.view ? place.view->id : NULL);
                 if (place.view) {
-                        json_object_set_new(payload, "container", json_pack("{s:s,s:s}", "type", "view", "view_id", place.view->id));
+                        json_object_set_new(
+                                payload, "container",
+                                json_pack("{s:s,s:s}", "type", "view", "view_id", place.view->id));
                         json_object_set_new(payload, "view", view_render(place.view, values));
                         json_put_str(payload, "hash", place.view->hash);
                 } else {
-                        put_message_parts(l, payload, base_url, place.channel, user->id, place.ts, place.message, place.is_ephemeral);
+                        put_message_parts(l, payload, base_url, place.channel, user->id, place.ts,
+                                          place.message, place.is_ephemeral);
                         json_object_set_new(payload, "state", state_object(json_incref(values)));
                 }
                 json_object_set_new(payload, "actions", json_pack("[O]", action));
@@ -349,8 +365,9 @@ char *interact_action(Local *l, const char *base_url, const json_t *in, Interact
 
 void interact_emit_view(Local *l, const View *view)
 {
-        feed_emit(l->feed, "view", json_pack("{s:s,s:b,s:o}", "user", view->user, "is_home", view->is_home, "view",
-                                             view_render(view, NULL)));
+        feed_emit(l->feed, "view",
+                  json_pack("{s:s,s:b,s:o}", "user", view->user, "is_home", view->is_home, "view",
+                            view_render(view, NULL)));
 }
 
 static void emit_view_closed(Local *l, const char *user, const char *view_id)
@@ -424,7 +441,8 @@ static void on_submit_done(void *userdata, const DeliveryResult *r)
         job_free(j);
 }
 
-char *interact_view_submit(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata)
+char *interact_view_submit(Local *l, const char *base_url, const json_t *in, InteractDone done,
+                           void *userdata)
 {
         const User *user = state_find_user(l->state, json_str(in, "user"));
         const View *view = views_find(l->views, json_str(in, "view_id"));
@@ -444,10 +462,12 @@ char *interact_view_submit(Local *l, const char *base_url, const json_t *in, Int
                 return mem_strdup(error);
         missing = elements_missing(blocks, values);
         if (json_object_size(missing) > 0) { /* Slack's own client does not let it go out */
-                json_t *report = json_pack("{s:b,s:s,s:O}", "acked", 0, "error", "required", "errors", missing);
+                json_t *report =
+                        json_pack("{s:b,s:s,s:O}", "acked", 0, "error", "required", "errors", missing);
 
-                feed_emit(l->feed, "view_errors",
-                          json_pack("{s:s,s:s,s:O}", "user", user->id, "view_id", view->id, "errors", missing));
+                feed_emit(
+                        l->feed, "view_errors",
+                        json_pack("{s:s,s:s,s:O}", "user", user->id, "view_id", view->id, "errors", missing));
                 done(userdata, report);
                 return NULL;
         }
@@ -507,7 +527,8 @@ char *interact_shortcut(Local *l, const char *base_url, const json_t *in, Intera
                 return error;
         payload = interaction(l, ts ? "message_action" : "shortcut", user, NULL);
         if (ts) {
-                put_message_parts(l, payload, base_url, place.channel, user->id, ts, place.message, place.is_ephemeral);
+                put_message_parts(l, payload, base_url, place.channel, user->id, ts, place.message,
+                                  place.is_ephemeral);
                 json_put_str(payload, "message_ts", ts);
                 json_decref(place.message);
         }

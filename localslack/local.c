@@ -6,7 +6,7 @@ struct LateAnswer {
 
 void switches_init(Switches *s)
 {
-        *s = (Switches) {
+        *s = (Switches){
                 .retry_scale = 1,
                 .ack_timeout_ms = 3000,
                 .client_msg_id = true,
@@ -20,7 +20,7 @@ void switches_init(Switches *s)
 void switches_deinit(Switches *s)
 {
         free(s->scopes);
-        *s = (Switches) {0};
+        *s = (Switches){0};
 }
 
 LateAnswer *late_answer_new(HttpRequest *req)

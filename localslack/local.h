@@ -1,5 +1,6 @@
 /* All of localslack in one place: the workspace, the sockets of the app, the records and the switches. Passed
- * to the handlers; the modules below it (state, tickets, views, files, blocks, args, record) do not know it. */
+ * to the handlers; the modules below it (state, tickets, views, files, blocks, args, record) do not know it.
+ */
 #pragma once
 
 #include "feed.h"
@@ -23,16 +24,16 @@ typedef struct Options {
 
 /* What a test can change while it runs; POST /_local/switches. */
 typedef struct Switches {
-        double retry_scale;      /* of the waits between redeliveries, 0 s, 60 s, 300 s */
-        int64_t ack_timeout_ms;  /* 3000 */
-        bool sticky;             /* every envelope to the oldest socket, instead of a random one */
-        bool client_msg_id;      /* a repeated client_msg_id returns the first message */
-        bool twins;              /* a mention raises both message and app_mention */
-        bool own_messages;       /* the app sees its own posts as events */
-        bool message_events;     /* message events at all: is the app subscribed? */
-        bool action_payload;     /* accepts_response_payload of block_actions: reports differ */
+        double retry_scale;     /* of the waits between redeliveries, 0 s, 60 s, 300 s */
+        int64_t ack_timeout_ms; /* 3000 */
+        bool sticky;            /* every envelope to the oldest socket, instead of a random one */
+        bool client_msg_id;     /* a repeated client_msg_id returns the first message */
+        bool twins;             /* a mention raises both message and app_mention */
+        bool own_messages;      /* the app sees its own posts as events */
+        bool message_events;    /* message events at all: is the app subscribed? */
+        bool action_payload;    /* accepts_response_payload of block_actions: reports differ */
         bool record_frames;
-        char *scopes;            /* "chat:write,commands": refuse the rest with missing_scope; NULL: all granted */
+        char *scopes; /* "chat:write,commands": refuse the rest with missing_scope; NULL: all granted */
 } Switches;
 
 typedef struct Socketmode Socketmode;

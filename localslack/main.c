@@ -1,5 +1,5 @@
-/* localslack: a Slack that runs on a laptop, for one app. Speaks Socket Mode and the Web API as Slack does, has
- * a page for people, and is controlled and inspected by tests under /_local/. */
+/* localslack: a Slack that runs on a laptop, for one app. Speaks Socket Mode and the Web API as Slack does,
+ * has a page for people, and is controlled and inspected by tests under /_local/. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,8 +35,17 @@ static const char usage[] =
         "  --quiet                  do not log\n"
         "  --help, --version\n";
 
-enum { OPTION_LISTEN = 256, OPTION_BOT_TOKEN, OPTION_APP_TOKEN, OPTION_APP_NAME, OPTION_COMMAND, OPTION_LIFETIME,
-       OPTION_QUIET, OPTION_HELP, OPTION_VERSION };
+enum {
+        OPTION_LISTEN = 256,
+        OPTION_BOT_TOKEN,
+        OPTION_APP_TOKEN,
+        OPTION_APP_NAME,
+        OPTION_COMMAND,
+        OPTION_LIFETIME,
+        OPTION_QUIET,
+        OPTION_HELP,
+        OPTION_VERSION
+};
 
 /* 0: go on; > 0: done (help, version); < 0: wrong. */
 static int read_options(int argc, char **argv, Options *o)
@@ -55,7 +64,7 @@ static int read_options(int argc, char **argv, Options *o)
         };
         int option;
 
-        *o = (Options) {.listen = "127.0.0.1:3000", .app_name = "opencode", .socket_lifetime_s = 18060};
+        *o = (Options){.listen = "127.0.0.1:3000", .app_name = "opencode", .socket_lifetime_s = 18060};
         while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
                 switch (option) {
                 case OPTION_LISTEN: o->listen = optarg; break;
@@ -64,7 +73,8 @@ static int read_options(int argc, char **argv, Options *o)
                 case OPTION_APP_NAME: o->app_name = optarg; break;
                 case OPTION_COMMAND:
                         if (*optarg != '/' || o->n_slash_commands == SLASH_COMMANDS_MAX) {
-                                fprintf(stderr, "localslack: a slash command starts with / and there are at most %d\n",
+                                fprintf(stderr,
+                                        "localslack: a slash command starts with / and there are at most %d\n",
                                         SLASH_COMMANDS_MAX);
                                 return -1;
                         }
@@ -126,7 +136,7 @@ static void on_signal(void *userdata)
 
 static void local_init(Local *l, Loop *loop, const Options *o)
 {
-        *l = (Local) {.loop = loop, .options = o};
+        *l = (Local){.loop = loop, .options = o};
         switches_init(&l->switches);
         l->state = state_new(o->app_name, clock_realtime_ms);
         l->tickets = tickets_new();
@@ -163,7 +173,9 @@ static int serve(const Options *o)
 {
         _cleanup_(loop_freep) Loop *loop = NULL;
         HttpServer *server = NULL;
-        HttpServerConfig config = {.listen = o->listen, .max_body_bytes = BODY_BYTES_MAX, .on_request = on_request,
+        HttpServerConfig config = {.listen = o->listen,
+                                   .max_body_bytes = BODY_BYTES_MAX,
+                                   .on_request = on_request,
                                    .on_abort = on_abort};
         LoopSignal *on_int, *on_term;
         Local local;
@@ -177,8 +189,8 @@ static int serve(const Options *o)
         if (r >= 0) {
                 on_int = loop_signal_new(loop, SIGINT, on_signal, loop);
                 on_term = loop_signal_new(loop, SIGTERM, on_signal, loop);
-                printf("localslack listening on http://%.*s:%u\n", (int) (strrchr(o->listen, ':') - o->listen), o->listen,
-                       http_server_port(server));
+                printf("localslack listening on http://%.*s:%u\n",
+                       (int) (strrchr(o->listen, ':') - o->listen), o->listen, http_server_port(server));
                 fflush(stdout);
                 r = loop_run(loop);
                 loop_signal_free(on_int);

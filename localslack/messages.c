@@ -15,7 +15,8 @@ char *messages_escape(const char *text)
         Buf out = {0};
 
         for (const char *p = text; *p; p++)
-                if (*p == '&' && !str_starts_with(p, "&amp;") && !str_starts_with(p, "&lt;") && !str_starts_with(p, "&gt;"))
+                if (*p == '&' && !str_starts_with(p, "&amp;") && !str_starts_with(p, "&lt;") &&
+                    !str_starts_with(p, "&gt;"))
                         buf_append_str(&out, "&amp;");
                 else
                         buf_append_char(&out, *p);
@@ -196,7 +197,8 @@ Message *messages_post_user(Local *l, Channel *c, const User *user, const char *
                 json_object_update(body, (json_t *) extra);
         m = state_add_message(l->state, c, body, parent);
         emit(l, "message", c, m);
-        if (app_hears(l, c) && (l->switches.twins || !strstr(text, "<@" BOT_USER ">") || channel_is_direct(c)))
+        if (app_hears(l, c) &&
+            (l->switches.twins || !strstr(text, "<@" BOT_USER ">") || channel_is_direct(c)))
                 delivery_raise(l->delivery, message_event(c, m));
         raise_mention(l, c, m);
         return m;
@@ -204,8 +206,9 @@ Message *messages_post_user(Local *l, Channel *c, const User *user, const char *
 
 static json_t *bot_profile(const Local *l)
 {
-        return json_pack("{s:s,s:s,s:s,s:s,s:b,s:I,s:{}}", "id", BOT_ID, "app_id", APP_ID, "name", l->state->app_name,
-                         "team_id", TEAM_ID, "deleted", 0, "updated", (json_int_t) 1700000000, "icons");
+        return json_pack("{s:s,s:s,s:s,s:s,s:b,s:I,s:{}}", "id", BOT_ID, "app_id", APP_ID, "name",
+                         l->state->app_name, "team_id", TEAM_ID, "deleted", 0, "updated",
+                         (json_int_t) 1700000000, "icons");
 }
 
 static void put_blocks(json_t *body, const json_t *blocks)
@@ -250,8 +253,9 @@ Message *messages_post_app(Local *l, Channel *c, json_t *fields, Message *parent
         /* A message ends what the agent was said to be doing (reference §5.3). */
         key = mem_printf("%s:%s", c->id, parent ? parent->ts : m->ts);
         if (json_object_del(l->state->statuses, key) == 0)
-                feed_emit(l->feed, "status", json_pack("{s:s,s:s,s:s}", "channel", c->id, "thread_ts",
-                                                       parent ? parent->ts : m->ts, "status", ""));
+                feed_emit(l->feed, "status",
+                          json_pack("{s:s,s:s,s:s}", "channel", c->id, "thread_ts",
+                                    parent ? parent->ts : m->ts, "status", ""));
         emit(l, "message", c, m);
         if (app_hears(l, c) && l->switches.own_messages)
                 delivery_raise(l->delivery, message_event(c, m));
@@ -316,9 +320,10 @@ ReactionResult messages_react(Local *l, Channel *c, Message *m, const char *name
         if (!app_hears(l, c))
                 return r;
         state_next_ts(l->state, ts);
-        event = json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:s,s:s,s:s}}", "type", add ? "reaction_added" : "reaction_removed",
-                          "user", user, "reaction", name, "item_user", json_str_or(m->body, "user", ""), "event_ts", ts,
-                          "item", "type", "message", "channel", c->id, "ts", m->ts);
+        event = json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:s,s:s,s:s}}", "type",
+                          add ? "reaction_added" : "reaction_removed", "user", user, "reaction", name,
+                          "item_user", json_str_or(m->body, "user", ""), "event_ts", ts, "item", "type",
+                          "message", "channel", c->id, "ts", m->ts);
         delivery_raise(l->delivery, event);
         return r;
 }
@@ -331,7 +336,8 @@ static void emit_ephemeral(Local *l, const Ephemeral *e)
                   json_pack("{s:s,s:s,s:O}", "channel", e->channel, "user", e->user, "message", e->body));
 }
 
-Ephemeral *messages_post_ephemeral(Local *l, Channel *c, const char *user, json_t *fields, const char *thread_ts)
+Ephemeral *messages_post_ephemeral(Local *l, Channel *c, const char *user, json_t *fields,
+                                   const char *thread_ts)
 {
         json_t *body = app_body(l, fields);
         Ephemeral *e;

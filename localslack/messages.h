@@ -7,7 +7,8 @@
 /* A person's message. `extra` (borrowed, may be NULL) is merged into it (files, subtype, client_msg_id). */
 Message *messages_post_user(Local *l, Channel *c, const User *user, const char *text, Message *parent,
                             const json_t *extra);
-/* The app's message; `fields` (stolen): text, blocks, attachments, metadata, files, username, icons, subtype. */
+/* The app's message; `fields` (stolen): text, blocks, attachments, metadata, files, username, icons, subtype.
+ */
 Message *messages_post_app(Local *l, Channel *c, json_t *fields, Message *parent, bool broadcast);
 /* Replaces text, and blocks, attachments, metadata where `changes` (borrowed) has them; a null removes. */
 void messages_change(Local *l, Channel *c, Message *m, const json_t *changes, const char *editor);
@@ -15,7 +16,8 @@ void messages_delete(Local *l, Channel *c, Message *m);
 ReactionResult messages_react(Local *l, Channel *c, Message *m, const char *name, const char *user, bool add);
 
 /* Shown to `user` only; `fields` as above (stolen). */
-Ephemeral *messages_post_ephemeral(Local *l, Channel *c, const char *user, json_t *fields, const char *thread_ts);
+Ephemeral *messages_post_ephemeral(Local *l, Channel *c, const char *user, json_t *fields,
+                                   const char *thread_ts);
 void messages_change_ephemeral(Local *l, Ephemeral *e, json_t *fields /* stolen */);
 void messages_delete_ephemeral(Local *l, Ephemeral *e);
 

@@ -2,7 +2,7 @@
 
 #include "web-files.h"
 
-#define CSP                                                                                                  \
+#define CSP                                                                                                   \
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " \
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 

@@ -84,7 +84,8 @@ static const char *post_new(Local *l, Channel *ch, const ResponseUrl *right, con
             json_array_size(json_object_get(in, "attachments")) == 0)
                 return "no_text";
         if (!str_equal(json_str(in, "response_type"), "in_channel")) {
-                messages_post_ephemeral(l, ch, right->user, content(in), thread_ts ? thread_ts : right->thread_ts);
+                messages_post_ephemeral(l, ch, right->user, content(in),
+                                        thread_ts ? thread_ts : right->thread_ts);
                 return NULL;
         }
         parent = channel_find_message(ch, thread_ts);

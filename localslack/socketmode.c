@@ -11,15 +11,15 @@
 #include "net/url.h"
 #include "tcp.h"
 
-#define HOST_NAME          "applink-local"
-#define MESSAGE_BYTES_MAX  (1u << 20) /* from the app: acknowledgements with a view inside are the largest */
-#define QUEUED_BYTES_MAX   (64u << 20)
-#define SILENCE_MAX_MS     90000 /* no byte for so long: Slack closes idle sockets too, its time is unknown */
-#define WARNING_AHEAD_MS   10000
-#define CLOSE_AFTER_MS     30000 /* a socket that was told to go and does not */
-#define HELD_OPEN_MS       20000 /* Slack leaves TCP open after the close handshake */
-#define HELD_MAX           64
-#define DEBUG_LIFETIME_S   360
+#define HOST_NAME         "applink-local"
+#define MESSAGE_BYTES_MAX (1u << 20) /* from the app: acknowledgements with a view inside are the largest */
+#define QUEUED_BYTES_MAX  (64u << 20)
+#define SILENCE_MAX_MS    90000 /* no byte for so long: Slack closes idle sockets too, its time is unknown */
+#define WARNING_AHEAD_MS  10000
+#define CLOSE_AFTER_MS    30000 /* a socket that was told to go and does not */
+#define HELD_OPEN_MS      20000 /* Slack leaves TCP open after the close handshake */
+#define HELD_MAX          64
+#define DEBUG_LIFETIME_S  360
 
 typedef enum SocketState {
         SOCKET_LIVE,
@@ -29,8 +29,10 @@ typedef enum SocketState {
         SOCKET_CLOSING
 } SocketState;
 
-static const char *const state_names[] = {[SOCKET_LIVE] = "live", [SOCKET_RETIRING] = "retiring",
-                                          [SOCKET_REFUSED] = "refused", [SOCKET_FROZEN] = "frozen",
+static const char *const state_names[] = {[SOCKET_LIVE] = "live",
+                                          [SOCKET_RETIRING] = "retiring",
+                                          [SOCKET_REFUSED] = "refused",
+                                          [SOCKET_FROZEN] = "frozen",
                                           [SOCKET_CLOSING] = "closing"};
 
 typedef struct Ticket {
@@ -82,7 +84,8 @@ static void set_state(Socket *s, SocketState state)
         feed_emit(s->owner->local->feed, "socket", data);
 }
 
-static void record_frame(Socketmode *sm, const char *direction, const Socket *s, const char *text, size_t n_bytes)
+static void record_frame(Socketmode *sm, const char *direction, const Socket *s, const char *text,
+                         size_t n_bytes)
 {
         char key[32];
 
@@ -150,8 +153,8 @@ static void hold_open(Socketmode *sm, int fd)
 
 static void send_disconnect(Socket *s, const char *reason)
 {
-        json_t *message = json_pack("{s:s,s:s,s:{s:s}}", "type", "disconnect", "reason", reason, "debug_info", "host",
-                                    HOST_NAME);
+        json_t *message = json_pack("{s:s,s:s,s:{s:s}}", "type", "disconnect", "reason", reason, "debug_info",
+                                    "host", HOST_NAME);
         _cleanup_free_ char *text = NULL;
 
         if (str_equal(reason, "too_many_websockets")) {
@@ -247,9 +250,9 @@ void socketmode_free(Socketmode *sm)
 {
         if (!sm)
                 return;
-        list_for_each_safe(node, &sm->sockets)
+        list_for_each_safe (node, &sm->sockets)
                 socket_cut(list_entry(node, Socket, link));
-        list_for_each_safe(node, &sm->held)
+        list_for_each_safe (node, &sm->held)
                 held_free(list_entry(node, HeldOpen, link));
         free(sm);
 }
@@ -285,11 +288,13 @@ static void say_hello(Socket *s)
                 sm->n_sockets, (long long) (s->lifetime_ms / 1000));
 
         socket_send(s, text, strlen(text));
-        feed_emit(sm->local->feed, "socket", json_pack("{s:I,s:s}", "id", (json_int_t) s->id, "state", "live"));
+        feed_emit(sm->local->feed, "socket",
+                  json_pack("{s:I,s:s}", "id", (json_int_t) s->id, "state", "live"));
         /* A first ping at once: the Node SDK watches the server only after it has seen one. */
         loop_timer_set(s->ping_timer, 0);
-        loop_timer_set(s->life_timer,
-                       s->lifetime_ms > 2 * WARNING_AHEAD_MS ? s->lifetime_ms - WARNING_AHEAD_MS : s->lifetime_ms / 2);
+        loop_timer_set(s->life_timer, s->lifetime_ms > 2 * WARNING_AHEAD_MS
+                                              ? s->lifetime_ms - WARNING_AHEAD_MS
+                                              : s->lifetime_ms / 2);
 }
 
 static void admit(Socketmode *sm, HttpRequest *req, bool short_lived)
@@ -327,7 +332,8 @@ void socketmode_accept(Socketmode *sm, HttpRequest *req)
         Form form;
 
         if (faults_take_upgrade(sm->local->faults, &status)) {
-                http_respond_error(req, status, "refused", "the connection was refused on request of a test", NULL);
+                http_respond_error(req, status, "refused", "the connection was refused on request of a test",
+                                   NULL);
                 return;
         }
         if (form_parse(query, strlen(query), &form) != 0) {
@@ -338,7 +344,8 @@ void socketmode_accept(Socketmode *sm, HttpRequest *req)
         short_lived = str_equal(form_get(&form, "debug_reconnects"), "true");
         form_deinit(&form);
         if (!known)
-                http_respond_error(req, 401, "invalid_ticket", "the ticket is unknown, used or too old", "ticket");
+                http_respond_error(req, 401, "invalid_ticket", "the ticket is unknown, used or too old",
+                                   "ticket");
         else
                 admit(sm, req, short_lived);
 }
@@ -352,7 +359,7 @@ size_t socketmode_count_live(const Socketmode *sm)
 {
         size_t n = 0;
 
-        list_for_each(node, &sm->sockets)
+        list_for_each (node, &sm->sockets)
                 n += takes_envelopes(list_entry(node, Socket, link));
         return n;
 }
@@ -364,7 +371,7 @@ bool socketmode_send(Socketmode *sm, const char *text, size_t n_bytes)
         if (n == 0)
                 return false;
         pick = n == 1 || sm->local->switches.sticky ? 0 : (size_t) (random_u64() % n);
-        list_for_each(node, &sm->sockets) {
+        list_for_each (node, &sm->sockets) {
                 Socket *s = list_entry(node, Socket, link);
 
                 if (takes_envelopes(s) && pick-- == 0) {
@@ -407,7 +414,7 @@ int socketmode_act(Socketmode *sm, const char *action, int64_t which)
 {
         int n = 0;
 
-        list_for_each_safe(node, &sm->sockets) {
+        list_for_each_safe (node, &sm->sockets) {
                 Socket *s = list_entry(node, Socket, link);
 
                 if (s->state == SOCKET_REFUSED || (which >= 0 && s->id != which))
@@ -423,13 +430,14 @@ json_t *socketmode_render(const Socketmode *sm)
 {
         json_t *out = json_array();
 
-        list_for_each(node, &sm->sockets) {
+        list_for_each (node, &sm->sockets) {
                 const Socket *s = list_entry(node, Socket, link);
 
-                json_array_append_new(out, json_pack("{s:I,s:s,s:b,s:I,s:s}", "id", (json_int_t) s->id, "state",
-                                                     state_names[s->state], "muted", s->is_muted, "age_ms",
-                                                     (json_int_t) (loop_now_ms(sm->local->loop) - s->opened_ms),
-                                                     "peer", s->address));
+                json_array_append_new(out,
+                                      json_pack("{s:I,s:s,s:b,s:I,s:s}", "id", (json_int_t) s->id, "state",
+                                                state_names[s->state], "muted", s->is_muted, "age_ms",
+                                                (json_int_t) (loop_now_ms(sm->local->loop) - s->opened_ms),
+                                                "peer", s->address));
         }
         return out;
 }

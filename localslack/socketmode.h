@@ -1,13 +1,13 @@
-/* The sockets of the app: tickets, hello, pings, the end of their life, and the faults of §1.12 that a test can
- * call up. Which socket gets an envelope is arbitrary, as in Slack: one of those that are live. */
+/* The sockets of the app: tickets, hello, pings, the end of their life, and the faults of §1.12 that a test
+ * can call up. Which socket gets an envelope is arbitrary, as in Slack: one of those that are live. */
 #pragma once
 
 #include "local.h"
 
-#define SOCKETS_MAX        10
-#define SOCKETS_TICKETS_MAX 256
+#define SOCKETS_MAX            10
+#define SOCKETS_TICKETS_MAX    256
 #define SOCKETS_TICKET_LIFE_MS 30000
-#define SOCKETS_PING_MS    15000
+#define SOCKETS_PING_MS        15000
 
 Socketmode *socketmode_new(Local *l);
 void socketmode_free(Socketmode *sm);
@@ -17,12 +17,13 @@ char *socketmode_make_url(Socketmode *sm, const char *host);
 /* Answers GET /link/. */
 void socketmode_accept(Socketmode *sm, HttpRequest *req);
 
-/* One text frame to one live socket; false when there is none. A frozen socket counts as live, and swallows. */
+/* One text frame to one live socket; false when there is none. A frozen socket counts as live, and swallows.
+ */
 bool socketmode_send(Socketmode *sm, const char *text, size_t n_bytes);
 size_t socketmode_count_live(const Socketmode *sm);
 
-/* "warning", "refresh", "kill", "close", "freeze", "thaw", "mute", "unmute", "link_disabled" for socket number
- * `which`, or for all (which < 0). Returns how many it concerned; -1: no such action. */
+/* "warning", "refresh", "kill", "close", "freeze", "thaw", "mute", "unmute", "link_disabled" for socket
+ * number `which`, or for all (which < 0). Returns how many it concerned; -1: no such action. */
 int socketmode_act(Socketmode *sm, const char *action, int64_t which);
 /* [{"id", "state", "opened_ms", "queued_bytes"}] */
 json_t *socketmode_render(const Socketmode *sm);

@@ -166,7 +166,8 @@ static bool has_exactly(const Channel *c, const char *const *users, size_t n_use
         return true;
 }
 
-Channel *state_open_direct(State *s, const char *const *users, size_t n_users, bool create, bool *ret_was_open)
+Channel *state_open_direct(State *s, const char *const *users, size_t n_users, bool create,
+                           bool *ret_was_open)
 {
         Channel *c;
 
@@ -206,8 +207,10 @@ void channel_add_member(Channel *c, const char *user)
 
 const char *channel_type_name(const Channel *c)
 {
-        static const char *const names[] = {
-                [CHANNEL_PUBLIC] = "channel", [CHANNEL_PRIVATE] = "group", [CHANNEL_IM] = "im", [CHANNEL_MPIM] = "mpim"};
+        static const char *const names[] = {[CHANNEL_PUBLIC] = "channel",
+                                            [CHANNEL_PRIVATE] = "group",
+                                            [CHANNEL_IM] = "im",
+                                            [CHANNEL_MPIM] = "mpim"};
 
         return names[c->kind];
 }
@@ -369,7 +372,7 @@ static size_t find_in(const json_t *array, const char *key, const char *value)
         size_t i;
         json_t *item;
 
-        json_array_foreach((json_t *) array, i, item) {
+        json_array_foreach ((json_t *) array, i, item) {
                 const char *text = key ? json_str(item, key) : json_string_value(item);
 
                 if (str_equal(text, value))

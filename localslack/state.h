@@ -8,20 +8,20 @@
 
 #include "base/json.h"
 
-#define STATE_TS_SIZE             18 /* "1700000000.000100" and the NUL */
-#define STATE_USERS_MAX           1000
-#define STATE_CHANNELS_MAX        1000
-#define STATE_MESSAGES_MAX        50000 /* per channel */
-#define STATE_EPHEMERALS_MAX      2000
-#define STATE_CLIENT_MSG_IDS_MAX  50000
-#define STATE_REACTIONS_MAX       50 /* different emoji on one message */
-#define STATE_STATUSES_MAX        1000
+#define STATE_TS_SIZE            18 /* "1700000000.000100" and the NUL */
+#define STATE_USERS_MAX          1000
+#define STATE_CHANNELS_MAX       1000
+#define STATE_MESSAGES_MAX       50000 /* per channel */
+#define STATE_EPHEMERALS_MAX     2000
+#define STATE_CLIENT_MSG_IDS_MAX 50000
+#define STATE_REACTIONS_MAX      50 /* different emoji on one message */
+#define STATE_STATUSES_MAX       1000
 
-#define TEAM_ID   "T0LOCAL"
-#define APP_ID    "A0LOCAL"
-#define BOT_ID    "B0BOT"
-#define BOT_USER  "U0BOT"
-#define SLACKBOT  "USLACKBOT"
+#define TEAM_ID  "T0LOCAL"
+#define APP_ID   "A0LOCAL"
+#define BOT_ID   "B0BOT"
+#define BOT_USER "U0BOT"
+#define SLACKBOT "USLACKBOT"
 
 typedef struct User {
         char *id, *name, *real_name;
@@ -88,7 +88,8 @@ User *state_add_user(State *s, const char *id, const char *name, const char *rea
 Channel *state_find_channel(const State *s, const char *id_or_name /* "#name" too */);
 Channel *state_add_channel(State *s, const char *id, const char *name, ChannelKind kind);
 /* The direct-message channel of exactly these people (at least two ids); made when `create`. */
-Channel *state_open_direct(State *s, const char *const *users, size_t n_users, bool create, bool *ret_was_open);
+Channel *state_open_direct(State *s, const char *const *users, size_t n_users, bool create,
+                           bool *ret_was_open);
 bool channel_has_member(const Channel *c, const char *user);
 void channel_add_member(Channel *c, const char *user); /* at most STATE_USERS_MAX, no doubles */
 const char *channel_type_name(const Channel *c);       /* "channel", "group", "im", "mpim" */
@@ -105,7 +106,12 @@ bool message_is_tombstone(const Message *m);
 /* A copy for the outside. Without `with_metadata`, of the metadata only event_type shows (reference §4.4). */
 json_t *message_render(const Message *m, bool with_metadata);
 
-typedef enum ReactionResult { REACTION_OK, REACTION_E_ALREADY, REACTION_E_NONE, REACTION_E_TOO_MANY } ReactionResult;
+typedef enum ReactionResult {
+        REACTION_OK,
+        REACTION_E_ALREADY,
+        REACTION_E_NONE,
+        REACTION_E_TOO_MANY
+} ReactionResult;
 ReactionResult message_add_reaction(Message *m, const char *name, const char *user);
 ReactionResult message_remove_reaction(Message *m, const char *name, const char *user);
 
