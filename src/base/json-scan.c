@@ -1,62 +1,9 @@
 /* Recursive descent over the bytes; the recursion is bounded by JSON_DEPTH_MAX. A path is alive in an object
  * when its leading keys led there: a bit mask per level, so that the parts of a message that nobody asks
  * about are skipped at the speed of validation. */
-#include "base/json-scan.h"
+#include "base/json-scan-internal.h"
 
-#include "base/json.h"
-
-typedef struct Key {
-        const char *name;
-        size_t n_bytes;
-} Key;
-
-typedef struct Scan {
-        const char *at, *end;
-        const char *why; /* set once, at the first fault */
-        unsigned depth;
-        unsigned n_keys[JSON_SCAN_PATHS_MAX];
-        Key keys[JSON_SCAN_PATHS_MAX][JSON_SCAN_SEGMENTS_MAX];
-        JsonSlice *ret;
-} Scan;
-
-static bool scan_value(Scan *s, uint32_t alive, unsigned level, JsonSlice *slice);
-
-static bool fail(Scan *s, const char *why)
-{
-        if (!s->why)
-                s->why = why;
-        return false;
-}
-
-static inline void skip_space(Scan *s)
-{
-        while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
-                s->at++;
-}
-
-/* Bytes of a string that need no look of their own: printable ASCII but `"` and `\`. Eight at a time: the sum
- * of three classic zero-byte tests has its high bit set in exactly the bytes that do need one (and perhaps in
- * a byte after such a one, which the loop then looks at in vain). */
-static inline const char *skip_plain(const char *at, const char *end)
-{
-        const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-
-        while (end - at >= 8) {
-                uint64_t w, quote, backslash;
-
-                memcpy(&w, at, 8);
-                quote = w ^ (ones * '"');
-                backslash = w ^ (ones * '\\');
-                if (((w | (w - ones * 0x20) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) &
-                     highs))
-                        break;
-                at += 8;
-        }
-        while (at < end && (unsigned char) *at >= 0x20 && (unsigned char) *at < 0x80 && *at != '"' &&
-               *at != '\\')
-                at++;
-        return at;
-}
+static bool scan_value(JsonScan *s, uint32_t alive, unsigned level, JsonSlice *slice);
 
 static int hex_digit(char c)
 {
@@ -84,12 +31,12 @@ static bool read_hex4(const char *at, const char *end, unsigned *ret)
         return true;
 }
 
-static bool scan_escape(Scan *s)
+static bool scan_escape(JsonScan *s)
 {
         unsigned unit;
 
         if (s->end - s->at < 2)
-                return fail(s, "unterminated string");
+                return json_scan_fail(s, "unterminated string");
         switch (s->at[1]) {
         case '"':
         case '\\':
@@ -101,10 +48,10 @@ static bool scan_escape(Scan *s)
         case 't': s->at += 2; return true;
         case 'u':
                 if (!read_hex4(s->at + 2, s->end, &unit))
-                        return fail(s, "invalid \\u escape");
+                        return json_scan_fail(s, "invalid \\u escape");
                 s->at += 6;
                 return true;
-        default: return fail(s, "invalid escape");
+        default: return json_scan_fail(s, "invalid escape");
         }
 }
 
@@ -139,15 +86,14 @@ static size_t utf8_length(const char *text, size_t n_bytes)
         return n;
 }
 
-/* `at` is on the opening quote. */
-static bool scan_string(Scan *s, JsonSlice *slice)
+bool json_scan_string(JsonScan *s, JsonSlice *slice)
 {
         const char *start = ++s->at;
 
         for (;;) {
-                s->at = skip_plain(s->at, s->end);
+                s->at = json_scan_skip_plain(s->at, s->end);
                 if (s->at == s->end)
-                        return fail(s, "unterminated string");
+                        return json_scan_fail(s, "unterminated string");
                 if (*s->at == '"') {
                         *slice = (JsonSlice){start, (size_t) (s->at - start), JSON_SLICE_STRING};
                         s->at++;
@@ -157,27 +103,27 @@ static bool scan_string(Scan *s, JsonSlice *slice)
                         if (!scan_escape(s))
                                 return false;
                 } else if ((unsigned char) *s->at < 0x20)
-                        return fail(s, "control character in a string");
+                        return json_scan_fail(s, "control character in a string");
                 else {
                         size_t n = utf8_length(s->at, (size_t) (s->end - s->at));
 
                         if (n == 0)
-                                return fail(s, "invalid UTF-8");
+                                return json_scan_fail(s, "invalid UTF-8");
                         s->at += n;
                 }
         }
 }
 
-static bool scan_digits(Scan *s)
+static bool scan_digits(JsonScan *s)
 {
         const char *start = s->at;
 
         while (s->at < s->end && *s->at >= '0' && *s->at <= '9')
                 s->at++;
-        return s->at > start || fail(s, "invalid number");
+        return s->at > start || json_scan_fail(s, "invalid number");
 }
 
-static bool scan_number(Scan *s, JsonSlice *slice)
+bool json_scan_number(JsonScan *s, JsonSlice *slice)
 {
         const char *start = s->at;
 
@@ -203,18 +149,18 @@ static bool scan_number(Scan *s, JsonSlice *slice)
         return true;
 }
 
-static bool scan_word(Scan *s, const char *word, JsonSliceType type, JsonSlice *slice)
+bool json_scan_word(JsonScan *s, const char *word, JsonSliceType type, JsonSlice *slice)
 {
         size_t n = strlen(word);
 
         if ((size_t) (s->end - s->at) < n || memcmp(s->at, word, n) != 0)
-                return fail(s, "invalid value");
+                return json_scan_fail(s, "invalid value");
         *slice = (JsonSlice){s->at, n, type};
         s->at += n;
         return true;
 }
 
-static bool key_matches(const JsonSlice *key, const Key *wanted)
+static bool key_matches(const JsonSlice *key, const JsonScanKey *wanted)
 {
         if (key->n_bytes == wanted->n_bytes)
                 return memcmp(key->data, wanted->name, wanted->n_bytes) == 0;
@@ -229,14 +175,14 @@ static bool key_matches(const JsonSlice *key, const Key *wanted)
 }
 
 /* One `"key": value` of an object at `level`, for the paths that are alive in it. */
-static bool scan_member(Scan *s, uint32_t alive, unsigned level)
+static bool scan_member(JsonScan *s, uint32_t alive, unsigned level)
 {
         uint32_t here = 0, below = 0;
         JsonSlice key, value;
 
         if (s->at == s->end || *s->at != '"')
-                return fail(s, "expected a key");
-        if (!scan_string(s, &key))
+                return json_scan_fail(s, "expected a key");
+        if (!json_scan_string(s, &key))
                 return false;
         for (uint32_t rest = alive; rest; rest &= rest - 1) {
                 unsigned i = (unsigned) __builtin_ctz(rest);
@@ -248,9 +194,9 @@ static bool scan_member(Scan *s, uint32_t alive, unsigned level)
                 else
                         here |= 1u << i;
         }
-        skip_space(s);
+        json_scan_skip_space(s);
         if (s->at == s->end || *s->at != ':')
-                return fail(s, "expected a colon");
+                return json_scan_fail(s, "expected a colon");
         s->at++;
         if (!scan_value(s, below, level + 1, &value))
                 return false;
@@ -263,14 +209,14 @@ static bool scan_member(Scan *s, uint32_t alive, unsigned level)
         return true;
 }
 
-static bool scan_container(Scan *s, char close, uint32_t alive, unsigned level, JsonSlice *slice)
+static bool scan_container(JsonScan *s, char close, uint32_t alive, unsigned level, JsonSlice *slice)
 {
         const char *start = s->at++;
         bool is_object = close == '}';
 
         if (++s->depth > JSON_DEPTH_MAX)
-                return fail(s, "nested too deeply");
-        skip_space(s);
+                return json_scan_fail(s, "nested too deeply");
+        json_scan_skip_space(s);
         if (s->at < s->end && *s->at == close)
                 s->at++;
         else
@@ -279,18 +225,18 @@ static bool scan_container(Scan *s, char close, uint32_t alive, unsigned level, 
 
                         if (is_object ? !scan_member(s, alive, level) : !scan_value(s, 0, 0, &element))
                                 return false;
-                        skip_space(s);
+                        json_scan_skip_space(s);
                         if (s->at == s->end)
-                                return fail(s, is_object ? "unterminated object" : "unterminated array");
+                                return json_scan_fail(s, is_object ? "unterminated object" : "unterminated array");
                         if (*s->at == close) {
                                 s->at++;
                                 break;
                         }
                         if (*s->at != ',')
-                                return fail(s, "expected a comma");
+                                return json_scan_fail(s, "expected a comma");
                         s->at++;
                         if (is_object)
-                                skip_space(s);
+                                json_scan_skip_space(s);
                 }
         s->depth--;
         *slice = (JsonSlice){start, (size_t) (s->at - start),
@@ -298,26 +244,26 @@ static bool scan_container(Scan *s, char close, uint32_t alive, unsigned level, 
         return true;
 }
 
-static bool scan_value(Scan *s, uint32_t alive, unsigned level, JsonSlice *slice)
+static bool scan_value(JsonScan *s, uint32_t alive, unsigned level, JsonSlice *slice)
 {
-        skip_space(s);
+        json_scan_skip_space(s);
         if (s->at == s->end)
-                return fail(s, "expected a value");
+                return json_scan_fail(s, "expected a value");
         switch (*s->at) {
         case '{': return scan_container(s, '}', alive, level, slice);
         case '[': return scan_container(s, ']', 0, 0, slice);
-        case '"': return scan_string(s, slice);
-        case 't': return scan_word(s, "true", JSON_SLICE_TRUE, slice);
-        case 'f': return scan_word(s, "false", JSON_SLICE_FALSE, slice);
-        case 'n': return scan_word(s, "null", JSON_SLICE_NULL, slice);
+        case '"': return json_scan_string(s, slice);
+        case 't': return json_scan_word(s, "true", JSON_SLICE_TRUE, slice);
+        case 'f': return json_scan_word(s, "false", JSON_SLICE_FALSE, slice);
+        case 'n': return json_scan_word(s, "null", JSON_SLICE_NULL, slice);
         case '-':
-        case '0' ... '9': return scan_number(s, slice);
-        default: return fail(s, "invalid value");
+        case '0' ... '9': return json_scan_number(s, slice);
+        default: return json_scan_fail(s, "invalid value");
         }
 }
 
 /* Returns the paths that have a form at all, as a mask. */
-static uint32_t prepare_paths(Scan *s, const char *const *paths, size_t n_paths)
+static uint32_t prepare_paths(JsonScan *s, const char *const *paths, size_t n_paths)
 {
         uint32_t alive = 0;
 
@@ -328,7 +274,7 @@ static uint32_t prepare_paths(Scan *s, const char *const *paths, size_t n_paths)
                 for (; n < JSON_SCAN_SEGMENTS_MAX; n++) {
                         const char *dot = strchrnul(at, '.');
 
-                        s->keys[i][n] = (Key){at, (size_t) (dot - at)};
+                        s->keys[i][n] = (JsonScanKey){at, (size_t) (dot - at)};
                         at = dot;
                         if (!*at)
                                 break;
@@ -342,19 +288,19 @@ static uint32_t prepare_paths(Scan *s, const char *const *paths, size_t n_paths)
         return alive;
 }
 
-static bool scan_text(Scan *s, uint32_t alive)
+static bool scan_text(JsonScan *s, uint32_t alive)
 {
         JsonSlice value;
 
         if (!scan_value(s, alive, 0, &value))
                 return false;
-        skip_space(s);
-        return s->at == s->end || fail(s, "text after the value");
+        json_scan_skip_space(s);
+        return s->at == s->end || json_scan_fail(s, "text after the value");
 }
 
 bool json_scan(const char *text, size_t n_bytes, const char *const *paths, size_t n_paths, JsonSlice *ret)
 {
-        Scan s; /* the key table is filled as far as it is used, not cleared */
+        JsonScan s; /* the key table is filled as far as it is used, not cleared */
         uint32_t alive;
 
         for (size_t i = 0; i < n_paths; i++)
@@ -374,7 +320,7 @@ bool json_scan(const char *text, size_t n_bytes, const char *const *paths, size_
 
 const char *json_scan_explain(const char *text, size_t n_bytes, size_t *ret_offset)
 {
-        Scan s = {.at = text, .end = text + n_bytes};
+        JsonScan s = {.at = text, .end = text + n_bytes};
 
         if (scan_text(&s, 0))
                 return NULL;
@@ -406,13 +352,15 @@ static size_t put_utf8(uint32_t c, char out[4])
         return 4;
 }
 
+#define HALF_A_PAIR 0x110000 /* beyond Unicode: a surrogate alone */
+
 /* `*at` is behind the "\u" of an escape that the scan found valid; takes the second half of a pair along. */
 static uint32_t read_code_point(const char **at, const char *end)
 {
         unsigned unit, low;
 
         if (!read_hex4(*at, end, &unit))
-                return 0xfffd;
+                return HALF_A_PAIR;
         *at += 4;
         if (unit < 0xd800 || unit > 0xdfff)
                 return unit;
@@ -421,13 +369,15 @@ static uint32_t read_code_point(const char **at, const char *end)
                 *at += 6;
                 return 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
         }
-        return 0xfffd;
+        return HALF_A_PAIR;
 }
 
-/* Takes one byte, or one escape, of a string slice; returns what it stands for, 1 to 4 bytes. */
-static size_t next_bytes(const char **at, const char *end, char out[4])
+/* Takes one byte, or one escape, of a string slice; returns what it stands for, 1 to 4 bytes. Half a surrogate pair
+ * becomes U+FFFD, and sets *half. */
+static size_t next_bytes(const char **at, const char *end, char out[4], bool *half)
 {
         const char *p = *at;
+        uint32_t c;
 
         if (*p != '\\' || end - p < 2) {
                 *at += 1;
@@ -441,14 +391,43 @@ static size_t next_bytes(const char **at, const char *end, char out[4])
         case 'n': out[0] = '\n'; return 1;
         case 'r': out[0] = '\r'; return 1;
         case 't': out[0] = '\t'; return 1;
-        case 'u': return put_utf8(read_code_point(at, end), out);
+        case 'u':
+                c = read_code_point(at, end);
+                *half |= c == HALF_A_PAIR;
+                return put_utf8(c == HALF_A_PAIR ? 0xfffd : c, out);
         default: out[0] = p[1]; return 1;
         }
+}
+
+bool json_slice_unescape(const JsonSlice *s, char *ret, size_t *ret_n)
+{
+        const char *at = s->data, *end = at + s->n_bytes;
+        bool half = false;
+        size_t n = 0;
+
+        while (at < end && !half) {
+                const char *escape = memchr(at, '\\', (size_t) (end - at));
+                size_t n_plain = (size_t) ((escape ? escape : end) - at);
+                char bytes[4];
+                size_t k;
+
+                memcpy(ret + n, at, n_plain);
+                n += n_plain;
+                at += n_plain;
+                if (!escape)
+                        break;
+                k = next_bytes(&at, end, bytes, &half);
+                memcpy(ret + n, bytes, k);
+                n += k;
+        }
+        *ret_n = n;
+        return !half;
 }
 
 bool json_slice_copy(const JsonSlice *s, char *ret, size_t size)
 {
         const char *at, *end;
+        bool half = false;
         size_t n = 0;
 
         ret[0] = 0;
@@ -458,7 +437,7 @@ bool json_slice_copy(const JsonSlice *s, char *ret, size_t size)
         end = at + s->n_bytes;
         while (at < end) {
                 char bytes[4];
-                size_t k = next_bytes(&at, end, bytes);
+                size_t k = next_bytes(&at, end, bytes, &half);
 
                 if (bytes[0] == 0 || n + k >= size) {
                         ret[0] = 0;
@@ -475,6 +454,7 @@ bool json_slice_equal(const JsonSlice *s, const char *literal)
 {
         size_t n = strlen(literal);
         const char *at, *end;
+        bool half = false;
 
         if (s->type != JSON_SLICE_STRING)
                 return false;
@@ -482,7 +462,7 @@ bool json_slice_equal(const JsonSlice *s, const char *literal)
         end = at + s->n_bytes;
         while (at < end) {
                 char bytes[4];
-                size_t k = next_bytes(&at, end, bytes);
+                size_t k = next_bytes(&at, end, bytes, &half);
 
                 if (k > n || memcmp(literal, bytes, k) != 0)
                         return false;

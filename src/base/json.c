@@ -1,72 +1,17 @@
 #include "base/json.h"
 
 #include <ctype.h>
-#include <stdio.h>
 
 void json_setup(void)
 {
         json_set_alloc_funcs(mem_alloc, free);
 }
 
-/* jansson's own depth limit is 2048, deep enough to make recursive readers of the tree uneasy. */
-static bool too_deep(const char *text, size_t n_bytes)
-{
-        unsigned depth = 0;
-        bool in_string = false;
-
-        for (size_t i = 0; i < n_bytes; i++) {
-                char c = text[i];
-
-                if (in_string) {
-                        if (c == '\\')
-                                i++;
-                        else if (c == '"')
-                                in_string = false;
-                } else if (c == '"')
-                        in_string = true;
-                else if (c == '{' || c == '[') {
-                        if (++depth > JSON_DEPTH_MAX)
-                                return true;
-                } else if ((c == '}' || c == ']') && depth > 0)
-                        depth--;
-        }
-        return false;
-}
-
-json_t *json_parse(const char *text, size_t n_bytes, char **ret_error)
-{
-        json_error_t error;
-        json_t *value;
-
-        if (too_deep(text, n_bytes)) {
-                if (ret_error)
-                        *ret_error = mem_printf("nested deeper than %d levels", JSON_DEPTH_MAX);
-                return NULL;
-        }
-        value = json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-        if (!value && ret_error)
-                *ret_error = mem_printf("line %d column %d: %s", error.line, error.column, error.text);
-        return value;
-}
-
-char *json_dump(const json_t *value)
-{
-        char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-
-        return text ? text : mem_strdup("null");
-}
-
 static const json_t *child(const json_t *value, const char *key, size_t n_key)
 {
-        char name[128];
-
-        if (n_key >= sizeof(name))
-                return NULL;
-        memcpy(name, key, n_key);
-        name[n_key] = 0;
-        if (json_is_array(value) && isdigit((unsigned char) name[0]))
-                return json_array_get(value, strtoul(name, NULL, 10));
-        return json_object_get(value, name);
+        if (json_is_array(value) && isdigit((unsigned char) *key))
+                return json_array_get(value, strtoul(key, NULL, 10));
+        return json_object_getn(value, key, n_key);
 }
 
 const json_t *json_at(const json_t *obj, const char *path)

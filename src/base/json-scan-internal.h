@@ -1,0 +1,64 @@
+/* What the scanner and the parser (json-text.c) share: reading what is no container. Private to these two. */
+#pragma once
+
+#include "base/json-scan.h"
+#include "base/json.h"
+
+typedef struct JsonScanKey {
+        const char *name;
+        size_t n_bytes;
+} JsonScanKey;
+
+typedef struct JsonScan {
+        const char *at, *end;
+        const char *why; /* set once, at the first fault */
+        unsigned depth;
+        unsigned n_keys[JSON_SCAN_PATHS_MAX];
+        JsonScanKey keys[JSON_SCAN_PATHS_MAX][JSON_SCAN_SEGMENTS_MAX];
+        JsonSlice *ret;
+} JsonScan;
+
+static inline bool json_scan_fail(JsonScan *s, const char *why)
+{
+        if (!s->why)
+                s->why = why;
+        return false;
+}
+
+static inline void json_scan_skip_space(JsonScan *s)
+{
+        while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
+                s->at++;
+}
+
+/* Bytes of a string that need no look of their own: printable ASCII but `"` and `\`. Eight at a time: the sum
+ * of three classic zero-byte tests has its high bit set in exactly the bytes that do need one (and perhaps in
+ * a byte after such a one, which the loop then looks at in vain). */
+static inline const char *json_scan_skip_plain(const char *at, const char *end)
+{
+        const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+
+        while (end - at >= 8) {
+                uint64_t w, quote, backslash;
+
+                memcpy(&w, at, 8);
+                quote = w ^ (ones * '"');
+                backslash = w ^ (ones * '\\');
+                if (((w | (w - ones * 0x20) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) &
+                     highs))
+                        break;
+                at += 8;
+        }
+        while (at < end && (unsigned char) *at >= 0x20 && (unsigned char) *at < 0x80 && *at != '"' &&
+               *at != '\\')
+                at++;
+        return at;
+}
+
+/* `at` is on the opening quote, or on the first byte of the number or word; behind it afterwards. */
+bool json_scan_string(JsonScan *s, JsonSlice *slice);
+bool json_scan_number(JsonScan *s, JsonSlice *slice);
+bool json_scan_word(JsonScan *s, const char *word, JsonSliceType type, JsonSlice *slice);
+
+/* Unescapes into `ret`, which takes slice->n_bytes; not NUL-terminated. False for half a surrogate pair. */
+bool json_slice_unescape(const JsonSlice *slice, char *ret, size_t *ret_n);

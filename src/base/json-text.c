@@ -1,0 +1,305 @@
+/* Text to tree and tree to text. jansson does both, byte by byte through callbacks, which was most of what
+ * the gateway did: this reads with the scanner's eight bytes at a time, and writes runs.
+ *
+ * The reader only knows what is right. Whatever it does not like goes to jansson, which has the last word,
+ * and the words for the error: so the two can differ in nothing but speed. (docs/performance.md has the
+ * figures.) */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/json-scan-internal.h"
+
+#define NUMBER_BYTES_MAX 64
+
+/* --- reading: NULL = ask jansson --- */
+
+static json_t *read_value(JsonScan *s);
+
+static json_t *read_string(const JsonSlice *slice)
+{
+        _cleanup_free_ char *plain = NULL;
+        size_t n;
+
+        if (!memchr(slice->data, '\\', slice->n_bytes))
+                return json_stringn_nocheck(slice->data, slice->n_bytes);
+        plain = mem_alloc(slice->n_bytes);
+        if (!json_slice_unescape(slice, plain, &n) || memchr(plain, 0, n))
+                return NULL;
+        return json_stringn_nocheck(plain, n);
+}
+
+static json_t *read_number(const JsonSlice *slice)
+{
+        char text[NUMBER_BYTES_MAX];
+        int64_t integer;
+        double real;
+
+        if (json_slice_int(slice, &integer))
+                return json_integer(integer);
+        if (slice->n_bytes >= sizeof(text))
+                return NULL;
+        memcpy(text, slice->data, slice->n_bytes);
+        text[slice->n_bytes] = 0;
+        if (!strpbrk(text, ".eE"))
+                return NULL; /* an integer that does not fit */
+        errno = 0;
+        real = strtod(text, NULL);
+        return errno || !isfinite(real) ? NULL : json_real(real);
+}
+
+/* `at` is behind the bracket. */
+static json_t *read_array(JsonScan *s)
+{
+        _cleanup_json_ json_t *array = json_array();
+
+        json_scan_skip_space(s);
+        if (s->at < s->end && *s->at == ']') {
+                s->at++;
+                return take(array);
+        }
+        for (;;) {
+                json_t *value = read_value(s);
+
+                if (!value)
+                        return NULL;
+                json_array_append_new(array, value);
+                json_scan_skip_space(s);
+                if (s->at == s->end || (*s->at != ',' && *s->at != ']'))
+                        return NULL;
+                if (*s->at++ == ']')
+                        return take(array);
+        }
+}
+
+static bool read_member(JsonScan *s, json_t *object)
+{
+        size_t n_members = json_object_size(object);
+        JsonSlice key;
+        json_t *value;
+
+        json_scan_skip_space(s);
+        if (s->at == s->end || *s->at != '"' || !json_scan_string(s, &key) ||
+            memchr(key.data, '\\', key.n_bytes))
+                return false;
+        json_scan_skip_space(s);
+        if (s->at == s->end || *s->at++ != ':')
+                return false;
+        value = read_value(s);
+        if (!value)
+                return false;
+        json_object_setn_new_nocheck(object, key.data, key.n_bytes, value);
+        return json_object_size(object) > n_members; /* else the key was there already */
+}
+
+static json_t *read_object(JsonScan *s)
+{
+        _cleanup_json_ json_t *object = json_object();
+
+        json_scan_skip_space(s);
+        if (s->at < s->end && *s->at == '}') {
+                s->at++;
+                return take(object);
+        }
+        for (;;) {
+                if (!read_member(s, object))
+                        return NULL;
+                json_scan_skip_space(s);
+                if (s->at == s->end || (*s->at != ',' && *s->at != '}'))
+                        return NULL;
+                if (*s->at++ == '}')
+                        return take(object);
+        }
+}
+
+static json_t *read_container(JsonScan *s)
+{
+        bool is_object = *s->at++ == '{';
+        json_t *value;
+
+        if (++s->depth > JSON_DEPTH_MAX)
+                return NULL;
+        value = is_object ? read_object(s) : read_array(s);
+        s->depth--;
+        return value;
+}
+
+static json_t *read_value(JsonScan *s)
+{
+        JsonSlice slice;
+
+        json_scan_skip_space(s);
+        if (s->at == s->end)
+                return NULL;
+        switch (*s->at) {
+        case '{':
+        case '[': return read_container(s);
+        case '"': return json_scan_string(s, &slice) ? read_string(&slice) : NULL;
+        case 't': return json_scan_word(s, "true", JSON_SLICE_TRUE, &slice) ? json_true() : NULL;
+        case 'f': return json_scan_word(s, "false", JSON_SLICE_FALSE, &slice) ? json_false() : NULL;
+        case 'n': return json_scan_word(s, "null", JSON_SLICE_NULL, &slice) ? json_null() : NULL;
+        default: return json_scan_number(s, &slice) ? read_number(&slice) : NULL;
+        }
+}
+
+static json_t *read_text(const char *text, size_t n_bytes)
+{
+        JsonScan s; /* the scanner's table of keys is not used */
+        _cleanup_json_ json_t *value = NULL;
+
+        s.at = text;
+        s.end = text + n_bytes;
+        s.why = NULL;
+        s.depth = 0;
+        value = read_value(&s);
+        if (!value)
+                return NULL;
+        json_scan_skip_space(&s);
+        return s.at == s.end ? take(value) : NULL;
+}
+
+/* jansson's own depth limit is 2048, deep enough to make recursive readers of the tree uneasy. */
+static bool too_deep(const char *text, size_t n_bytes)
+{
+        unsigned depth = 0;
+        bool in_string = false;
+
+        for (size_t i = 0; i < n_bytes; i++) {
+                char c = text[i];
+
+                if (in_string) {
+                        if (c == '\\')
+                                i++;
+                        else if (c == '"')
+                                in_string = false;
+                } else if (c == '"')
+                        in_string = true;
+                else if (c == '{' || c == '[') {
+                        if (++depth > JSON_DEPTH_MAX)
+                                return true;
+                } else if ((c == '}' || c == ']') && depth > 0)
+                        depth--;
+        }
+        return false;
+}
+
+json_t *json_parse(const char *text, size_t n_bytes, char **ret_error)
+{
+        json_error_t error;
+        json_t *value = n_bytes > 0 ? read_text(text, n_bytes) : NULL;
+
+        if (value)
+                return value;
+        if (too_deep(text, n_bytes)) {
+                if (ret_error)
+                        *ret_error = mem_printf("nested deeper than %d levels", JSON_DEPTH_MAX);
+                return NULL;
+        }
+        value = json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+        if (!value && ret_error)
+                *ret_error = mem_printf("line %d column %d: %s", error.line, error.column, error.text);
+        return value;
+}
+
+/* --- writing --- */
+
+static void write_escape(Buf *out, unsigned char c)
+{
+        static const char names[] = {['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+                                     ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't'};
+
+        if (c < sizeof(names) && names[c]) {
+                char pair[2] = {'\\', names[c]};
+
+                buf_append(out, pair, 2);
+        } else
+                buf_printf(out, "\\u%04X", c);
+}
+
+static void write_string(Buf *out, const char *text, size_t n_bytes)
+{
+        const char *end = text + n_bytes;
+
+        buf_append_char(out, '"');
+        while (text < end) {
+                const char *plain = text;
+
+                while (plain < end && (unsigned char) *plain >= 0x20 && *plain != '"' && *plain != '\\')
+                        plain++;
+                buf_append(out, text, (size_t) (plain - text));
+                if (plain < end)
+                        write_escape(out, (unsigned char) *plain++);
+                text = plain;
+        }
+        buf_append_char(out, '"');
+}
+
+static void write_value(Buf *out, const json_t *value);
+
+static void write_object(Buf *out, json_t *object)
+{
+        char mark = '{';
+
+        for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
+                buf_append_char(out, mark);
+                write_string(out, json_object_iter_key(i), json_object_iter_key_len(i));
+                buf_append_char(out, ':');
+                write_value(out, json_object_iter_value(i));
+                mark = ',';
+        }
+        if (mark == '{')
+                buf_append_char(out, mark);
+        buf_append_char(out, '}');
+}
+
+static void write_array(Buf *out, const json_t *array)
+{
+        buf_append_char(out, '[');
+        for (size_t i = 0; i < json_array_size(array); i++) {
+                if (i > 0)
+                        buf_append_char(out, ',');
+                write_value(out, json_array_get(array, i));
+        }
+        buf_append_char(out, ']');
+}
+
+/* jansson's shortest form that reads back the same. */
+static void write_real(Buf *out, const json_t *value)
+{
+        _cleanup_free_ char *text = json_dumps(value, JSON_ENCODE_ANY);
+
+        buf_append_str(out, text ? text : "null");
+}
+
+static void write_integer(Buf *out, json_int_t value)
+{
+        char text[32];
+        int n = snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, value);
+
+        buf_append(out, text, (size_t) n);
+}
+
+static void write_value(Buf *out, const json_t *value)
+{
+        switch (json_typeof(value)) {
+        case JSON_OBJECT: write_object(out, (json_t *) value); break;
+        case JSON_ARRAY: write_array(out, value); break;
+        case JSON_STRING: write_string(out, json_string_value(value), json_string_length(value)); break;
+        case JSON_INTEGER: write_integer(out, json_integer_value(value)); break;
+        case JSON_REAL: write_real(out, value); break;
+        case JSON_TRUE: buf_append_str(out, "true"); break;
+        case JSON_FALSE: buf_append_str(out, "false"); break;
+        case JSON_NULL: buf_append_str(out, "null"); break;
+        }
+}
+
+char *json_dump(const json_t *value)
+{
+        Buf out = {0};
+
+        if (!value)
+                return mem_strdup("null");
+        write_value(&out, value);
+        return buf_take(&out);
+}
