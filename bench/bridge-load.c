@@ -1,12 +1,12 @@
 /* Measures what a person feels, with localslack on one side and a played OpenCode on the other:
  *
- *   questions   question.asked on the bridge → the message in Slack; click in Slack → question.reply on the bridge;
- *               while other sessions stream
- *   echo        a person's message in Slack → the app's message in Slack, for an app that repeats "echo N"
- *   hold        sessions that exist and work, until SIGTERM; something else measures
+ *   questions   question.asked on the bridge → the message in Slack; click in Slack → question.reply on the
+ * bridge; while other sessions stream echo        a person's message in Slack → the app's message in Slack,
+ * for an app that repeats "echo N" hold        sessions that exist and work, until SIGTERM; something else
+ * measures
  *
- * All times are of this process's one clock. Samples are taken one after the other. The result is one line of JSON on
- * stdout. */
+ * All times are of this process's one clock. Samples are taken one after the other. The result is one line of
+ * JSON on stdout. */
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -81,7 +81,7 @@ static void on_response(void *userdata, const HttpResult *result)
 {
         Request *r = userdata;
         Load *l = r->load;
-        void (*then)(Load *l) = r->then;
+        void (*then)(Load * l) = r->then;
 
         free(r);
         if (result->fault < 0 || result->status != 200) {
@@ -95,16 +95,21 @@ static void on_response(void *userdata, const HttpResult *result)
 
 static void post(Load *l, const char *path, json_t *body /* stolen */, void (*then)(Load *l))
 {
-        _cleanup_free_ char *url = mem_printf("%s/_local/%s", l->options.slack_url, path), *text = json_dump(body);
+        _cleanup_free_ char *url = mem_printf("%s/_local/%s", l->options.slack_url, path),
+                            *text = json_dump(body);
         static const char *const headers[] = {"Content-Type: application/json", NULL};
         Request *r = mem_new(Request);
 
-        *r = (Request) {l, then};
+        *r = (Request){l, then};
         json_decref(body);
         if (http_client_send(l->http,
-                             &(HttpCall) {.method = "POST", .url = url, .headers = headers, .body = text,
-                                          .n_body = strlen(text), .timeout_ms = HTTP_MS,
-                                          .max_response_bytes = HTTP_BYTES_MAX},
+                             &(HttpCall){.method = "POST",
+                                         .url = url,
+                                         .headers = headers,
+                                         .body = text,
+                                         .n_body = strlen(text),
+                                         .timeout_ms = HTTP_MS,
+                                         .max_response_bytes = HTTP_BYTES_MAX},
                              on_response, r, NULL) < 0) {
                 free(r);
                 fail(l, "the address of localslack is malformed");
@@ -119,11 +124,11 @@ static void sample_clear(Sample *s)
         free(s->channel);
         free(s->ts);
         free(s->question_id);
-        *s = (Sample) {0};
+        *s = (Sample){0};
 }
 
-/* A session's channel: each its own, so that Slack's limit of one message per second and channel is not what is
- * measured. */
+/* A session's channel: each its own, so that Slack's limit of one message per second and channel is not what
+ * is measured. */
 static char *channel_of(unsigned session)
 {
         return mem_printf("load-%u", session);
@@ -142,7 +147,8 @@ static void begin_sample(void *userdata)
                 _cleanup_free_ char *channel = channel_of(session);
 
                 s->mark = mem_printf("echo %u.", n);
-                post(l, "message", json_pack("{s:s, s:s, s:s}", "channel", channel, "user", USER, "text", s->mark), NULL);
+                post(l, "message",
+                     json_pack("{s:s, s:s, s:s}", "channel", channel, "user", USER, "text", s->mark), NULL);
                 return;
         }
         s->mark = mem_printf("Which way out of fork %u?", n);
@@ -153,8 +159,9 @@ static void begin_sample(void *userdata)
 
 static void print_result(const Load *l)
 {
-        json_t *out = json_pack("{s:O, s:O, s:i, s:I}", "shown_us", l->shown_us, "answered_us", l->answered_us, "failed",
-                                (int) l->n_failed, "streamed", (json_int_t) l->n_streamed);
+        json_t *out =
+                json_pack("{s:O, s:O, s:i, s:I}", "shown_us", l->shown_us, "answered_us", l->answered_us,
+                          "failed", (int) l->n_failed, "streamed", (json_int_t) l->n_streamed);
         _cleanup_free_ char *text = json_dump(out);
 
         printf("%s\n", text);
@@ -193,7 +200,8 @@ static void on_deadline(void *userdata)
                 fail(l, why);
                 return;
         }
-        fprintf(stderr, "bridge-load: sample %u: no %s\n", l->n_done + l->n_failed, l->sample.shown_us ? "answer" : "message");
+        fprintf(stderr, "bridge-load: sample %u: no %s\n", l->n_done + l->n_failed,
+                l->sample.shown_us ? "answer" : "message");
         end_sample(l, false);
 }
 
@@ -291,7 +299,8 @@ static void start_session(Load *l)
                 open_next(l);
         else
                 post(l, "command",
-                     json_pack("{s:s, s:s, s:s, s:s}", "channel", channel, "user", USER, "command", "/opencode", "text", text),
+                     json_pack("{s:s, s:s, s:s, s:s}", "channel", channel, "user", USER, "command",
+                               "/opencode", "text", text),
                      open_next);
 }
 
@@ -301,7 +310,9 @@ static void open_next(Load *l)
         _cleanup_free_ char *channel = channel_of(l->n_opened);
 
         if (l->n_opened < l->options.n_sessions)
-                post(l, "channels", json_pack("{s:s, s:[s, s]}", "name", channel, "members", "U0ANN", "U0BOT"), start_session);
+                post(l, "channels",
+                     json_pack("{s:s, s:[s, s]}", "name", channel, "members", "U0ANN", "U0BOT"),
+                     start_session);
         else if (l->options.mode == MODE_ECHO)
                 start_sampling(l);
 }
@@ -327,8 +338,10 @@ static void on_bridge_end(void *userdata, const char *why)
 
 static int open_bridge(Load *l)
 {
-        static const BridgeScriptEvents events = {
-                .on_welcome = on_welcome, .on_prompted = on_prompted, .on_answer = on_answer, .on_end = on_bridge_end};
+        static const BridgeScriptEvents events = {.on_welcome = on_welcome,
+                                                  .on_prompted = on_prompted,
+                                                  .on_answer = on_answer,
+                                                  .on_end = on_bridge_end};
 
         return bridge_script_new(&l->bridge, l->loop, l->http, l->options.gateway_url, l->options.token,
                                  l->options.directory, &events, l);
@@ -358,8 +371,9 @@ static int start(Load *l)
 
         loop_timer_set(l->deadline, SETUP_MS);
         /* A watched localslack has more to do: without samples nobody needs to watch. */
-        return l->options.mode == MODE_HOLD ? open_bridge(l) :
-                                              slack_feed_open(&l->feed, l->loop, l->options.slack_url, &events, l);
+        return l->options.mode == MODE_HOLD
+                       ? open_bridge(l)
+                       : slack_feed_open(&l->feed, l->loop, l->options.slack_url, &events, l);
 }
 
 static void on_sigterm(void *userdata)
@@ -404,7 +418,8 @@ static const char usage[] =
 
 static bool read_mode(const char *word, Mode *ret)
 {
-        static const char *const words[] = {[MODE_QUESTIONS] = "questions", [MODE_ECHO] = "echo", [MODE_HOLD] = "hold"};
+        static const char *const words[] = {
+                [MODE_QUESTIONS] = "questions", [MODE_ECHO] = "echo", [MODE_HOLD] = "hold"};
 
         for (size_t i = 0; word && i < ELEMENTSOF(words); i++)
                 if (str_equal(words[i], word)) {
@@ -417,15 +432,24 @@ static bool read_mode(const char *word, Mode *ret)
 static bool read_options(int argc, char **argv, Options *o)
 {
         static const struct option known[] = {
-                {"slack", required_argument, NULL, 's'},     {"gateway", required_argument, NULL, 'g'},
-                {"token", required_argument, NULL, 't'},     {"directory", required_argument, NULL, 'd'},
-                {"sessions", required_argument, NULL, 'n'},  {"streaming", required_argument, NULL, 'm'},
-                {"streams-per-second", required_argument, NULL, 'r'}, {"samples", required_argument, NULL, 'k'},
-                {"every-ms", required_argument, NULL, 'e'},  {0},
+                {"slack", required_argument, NULL, 's'},
+                {"gateway", required_argument, NULL, 'g'},
+                {"token", required_argument, NULL, 't'},
+                {"directory", required_argument, NULL, 'd'},
+                {"sessions", required_argument, NULL, 'n'},
+                {"streaming", required_argument, NULL, 'm'},
+                {"streams-per-second", required_argument, NULL, 'r'},
+                {"samples", required_argument, NULL, 'k'},
+                {"every-ms", required_argument, NULL, 'e'},
+                {0},
         };
         int option;
 
-        *o = (Options) {.directory = "/load", .n_sessions = 1, .n_samples = 100, .streams_per_second = 20, .every_ms = 100};
+        *o = (Options){.directory = "/load",
+                       .n_sessions = 1,
+                       .n_samples = 100,
+                       .streams_per_second = 20,
+                       .every_ms = 100};
         while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
                 switch (option) {
                 case 's': o->slack_url = optarg; break;

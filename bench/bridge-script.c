@@ -35,9 +35,9 @@ static void send_frame(BridgeScript *b, json_t *frame /* stolen */)
 static void send_durable(BridgeScript *b, unsigned session, const char *type, json_t *fields /* stolen */)
 {
         _cleanup_free_ char *id = mem_printf(SESSION_ID, session);
-        json_t *frame = json_pack("{s:s, s:I, s:s, s:I, s:s, s:s}", "type", type, "seq", (json_int_t) ++b->last_seq,
-                                  "directory", b->directory, "at_ms", (json_int_t) clock_realtime_ms(), "session_id", id,
-                                  "root_id", id);
+        json_t *frame = json_pack("{s:s, s:I, s:s, s:I, s:s, s:s}", "type", type, "seq",
+                                  (json_int_t) ++b->last_seq, "directory", b->directory, "at_ms",
+                                  (json_int_t) clock_realtime_ms(), "session_id", id, "root_id", id);
 
         json_object_update(frame, fields);
         json_decref(fields);
@@ -53,9 +53,9 @@ static void reply(BridgeScript *b, const json_t *command, json_t *result /* stol
 static json_t *session_object(const BridgeScript *b, const json_t *command, const char *id, const char *title)
 {
         json_int_t now_ms = (json_int_t) clock_realtime_ms();
-        json_t *session = json_pack("{s:s, s:s, s:s, s:n, s:s, s:n, s:I, s:I}", "id", id, "title", title, "directory",
-                                    b->directory, "parent_id", "agent", "build", "model", "created_ms", now_ms,
-                                    "updated_ms", now_ms);
+        json_t *session = json_pack("{s:s, s:s, s:s, s:n, s:s, s:n, s:I, s:I}", "id", id, "title", title,
+                                    "directory", b->directory, "parent_id", "agent", "build", "model",
+                                    "created_ms", now_ms, "updated_ms", now_ms);
 
         json_put_str(session, "gateway_key", json_str(command, "key"));
         return session;
@@ -77,7 +77,9 @@ static void take_prompt(BridgeScript *b, const json_t *command)
         unsigned n = 0;
 
         sscanf(json_str_or(command, "session_id", ""), SESSION_ID, &n);
-        reply(b, command, json_pack("{s:s, s:b}", "message_id", json_str_or(command, "message_id", "msg_none"), "already", 0));
+        reply(b, command,
+              json_pack("{s:s, s:b}", "message_id", json_str_or(command, "message_id", "msg_none"), "already",
+                        0));
         send_durable(b, n, "session.active", json_object());
         b->events->on_prompted(b->userdata, n);
 }
@@ -108,7 +110,8 @@ static void handle_frame(BridgeScript *b, const json_t *frame)
                                         (json_int_t) clock_realtime_ms(), "directories"));
                 b->events->on_welcome(b->userdata);
         } else if (str_equal(type, "ping"))
-                send_frame(b, json_pack("{s:s, s:s}", "type", "pong", "nonce", json_str_or(frame, "nonce", "")));
+                send_frame(b,
+                           json_pack("{s:s, s:s}", "type", "pong", "nonce", json_str_or(frame, "nonce", "")));
         else if (str_equal(type, "error"))
                 b->events->on_end(b->userdata, json_str_or(frame, "message", "the gateway refused a frame"));
         else if (str_equal(type, "session.create"))
@@ -148,22 +151,25 @@ static void on_dialed(void *userdata, const WsDialResult *result)
 
         b->op = NULL;
         if (!result->peer) {
-                b->events->on_end(b->userdata, result->error ? result->error : "the gateway refused the bridge");
+                b->events->on_end(b->userdata,
+                                  result->error ? result->error : "the gateway refused the bridge");
                 return;
         }
         b->peer = result->peer;
         ws_peer_set_events(b->peer, &peer_events, b);
         uuid4(bridge_id);
-        send_frame(b, json_pack("{s:s, s:i, s:s, s:s, s:n, s:i, s:[s], s:i, s:i}", "type", "hello", "protocol", 1,
-                                "bridge_id", bridge_id, "plugin_version", "0.1.0", "opencode_version", "pid", 1,
-                                "directories", b->directory, "next_seq", 1, "lost", 0));
+        send_frame(b,
+                   json_pack("{s:s, s:i, s:s, s:s, s:n, s:i, s:[s], s:i, s:i}", "type", "hello", "protocol",
+                             1, "bridge_id", bridge_id, "plugin_version", "0.1.0", "opencode_version", "pid",
+                             1, "directories", b->directory, "next_seq", 1, "lost", 0));
 }
 
 int bridge_script_new(BridgeScript **ret, Loop *loop, HttpClient *http, const char *url, const char *token,
                       const char *directory, const BridgeScriptEvents *events, void *userdata)
 {
         BridgeScript *b = mem_new(BridgeScript);
-        _cleanup_free_ char *address = mem_printf("ws%s/api/opencode/bridge", str_starts_with(url, "http") ? url + 4 : url);
+        _cleanup_free_ char *address =
+                mem_printf("ws%s/api/opencode/bridge", str_starts_with(url, "http") ? url + 4 : url);
         _cleanup_free_ char *authorization = mem_printf("Authorization: Bearer %s", token);
         const char *headers[] = {authorization, NULL};
         int r;
@@ -193,12 +199,14 @@ void bridge_script_free(BridgeScript *b)
 
 void bridge_script_ask(BridgeScript *b, unsigned session, const char *question_id, const char *text)
 {
-        json_t *question = json_pack("{s:s, s:s, s:[{s:s, s:s}, {s:s, s:s}], s:b, s:b}", "question", text, "header", "Load",
-                                     "options", "label", "Throw (Recommended)", "description", "RangeError", "label", "Clamp",
-                                     "description", "Return 0 K", "multiple", 0, "custom", 1);
+        json_t *question =
+                json_pack("{s:s, s:s, s:[{s:s, s:s}, {s:s, s:s}], s:b, s:b}", "question", text, "header",
+                          "Load", "options", "label", "Throw (Recommended)", "description", "RangeError",
+                          "label", "Clamp", "description", "Return 0 K", "multiple", 0, "custom", 1);
 
         send_durable(b, session, "question.asked",
-                     json_pack("{s:{s:s, s:[o], s:n}}", "question", "id", question_id, "questions", question, "tool"));
+                     json_pack("{s:{s:s, s:[o], s:n}}", "question", "id", question_id, "questions", question,
+                               "tool"));
 }
 
 void bridge_script_stream(BridgeScript *b, unsigned session)
@@ -210,7 +218,8 @@ void bridge_script_stream(BridgeScript *b, unsigned session)
         for (size_t i = (size_t) n; i < STREAM_CHARACTERS; i++)
                 content[i] = i % 7 == 6 ? ' ' : (char) ('a' + (b->n_streamed + i) % 26);
         content[STREAM_CHARACTERS] = 0;
-        send_frame(b, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "type", "message.part.streamed",
-                                "session_id", id, "root_id", id, "directory", b->directory, "message_id", "msg_load",
-                                "part_id", "prt_load", "kind", "text", "content", content, "length", STREAM_CHARACTERS));
+        send_frame(b, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "type",
+                                "message.part.streamed", "session_id", id, "root_id", id, "directory",
+                                b->directory, "message_id", "msg_load", "part_id", "prt_load", "kind", "text",
+                                "content", content, "length", STREAM_CHARACTERS));
 }

@@ -1,5 +1,5 @@
-/* The plugin's end of the bridge, played by a load program: sessions are made and prompted as the gateway asks, work
- * for ever, stream, and ask questions when told to. Contract: contract/asyncapi.yaml. */
+/* The plugin's end of the bridge, played by a load program: sessions are made and prompted as the gateway
+ * asks, work for ever, stream, and ask questions when told to. Contract: contract/asyncapi.yaml. */
 #pragma once
 
 #include "net/http-client.h"
@@ -10,9 +10,9 @@ typedef struct BridgeScript BridgeScript;
 
 typedef struct BridgeScriptEvents {
         void (*on_welcome)(void *userdata);
-        void (*on_prompted)(void *userdata, unsigned session);              /* its first turn has begun */
-        void (*on_answer)(void *userdata, const char *question_id);         /* a question.reply command arrived */
-        void (*on_end)(void *userdata, const char *why);                    /* refused, or the connection is gone */
+        void (*on_prompted)(void *userdata, unsigned session);      /* its first turn has begun */
+        void (*on_answer)(void *userdata, const char *question_id); /* a question.reply command arrived */
+        void (*on_end)(void *userdata, const char *why);            /* refused, or the connection is gone */
 } BridgeScriptEvents;
 
 /* `url` is the gateway's (http://…); `directory` is where its sessions start. < 0: a malformed URL. */

@@ -1,5 +1,6 @@
-/* HTTP/1.0 is spoken on purpose: the server then sends the stream without chunks, and everything behind the empty
- * line is server-sent events. The HTTP client of src/net hands out whole answers, and this one never ends. */
+/* HTTP/1.0 is spoken on purpose: the server then sends the stream without chunks, and everything behind the
+ * empty line is server-sent events. The HTTP client of src/net hands out whole answers, and this one never
+ * ends. */
 #include "slack-feed.h"
 
 #include <uv.h>
@@ -119,7 +120,8 @@ static void on_connected(uv_connect_t *req, int status)
         uv_write(&f->write, (uv_stream_t *) &f->tcp, &out, 1, on_written);
 }
 
-int slack_feed_open(SlackFeed **ret, Loop *loop, const char *url, const SlackFeedEvents *events, void *userdata)
+int slack_feed_open(SlackFeed **ret, Loop *loop, const char *url, const SlackFeedEvents *events,
+                    void *userdata)
 {
         struct sockaddr_in address;
         SlackFeed *f;

@@ -1,4 +1,5 @@
-/* localslack's feed (GET /_local/events), as it happens: how a load program sees that a message has reached Slack. */
+/* localslack's feed (GET /_local/events), as it happens: how a load program sees that a message has reached
+ * Slack. */
 #pragma once
 
 #include "loop/loop.h"
