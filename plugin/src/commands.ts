@@ -208,7 +208,11 @@ export class Commands {
 
   async #prompt(command: CommandOf<"session.message">, signal: AbortSignal): Promise<object> {
     const { opencode } = this.#options;
-    const { session_id, message_id, text, key, author, files } = command;
+    const { session_id, message_id, key, author, files = [] } = command;
+    // Files alone are a message too; but models refuse empty text, and only a text part can carry our mark.
+    const text = command.text.trim() === "" && files.length > 0
+      ? `Attached: ${files.map((file) => oneLine(file.filename, 255)).join(", ")}` : command.text;
+    if (text.trim() === "") throw new CommandFailure("invalid", "there is neither text nor a file", "text");
     const session = await opencode.getSession(session_id, signal);
     if (await opencode.hasMessage(session_id, message_id, signal)) return { message_id, already: true };
     const { agent, model } = await this.#agentAndModel(command, session, signal);
@@ -218,7 +222,7 @@ export class Commands {
       parts.push({ type: "text", synthetic: true, text: `Message from ${oneLine(author.name, 100)} in ${source}:` });
     }
     parts.push({ type: "text", text, metadata: { gateway: { key } } });
-    for (const { url, mime, filename } of files ?? []) parts.push({ type: "file", url, mime, filename });
+    for (const { url, mime, filename } of files) parts.push({ type: "file", url, mime, filename });
     const body = {
       messageID: message_id,
       agent,

@@ -100,8 +100,14 @@ export class Connection {
   /** False when there is no welcomed connection; the text is then not kept. */
   send(text: string): boolean {
     if (this.#state !== "open" || !this.#socket) return false;
-    this.#socket.send(text);
-    return true;
+    try {
+      this.#socket.send(text);
+      return true;
+    } catch (error) {
+      // Closing, and the close event is on its way.
+      this.#options.log("debug", `cannot send: ${String(error)}`);
+      return false;
+    }
   }
 
   #setState(state: State): void {

@@ -131,6 +131,11 @@ test("a frame above 1 MiB is cut at its longest strings", () => {
   assert.throws(() => encodeFrame({ list: Array.from({ length: 400_000 }, () => "abc") }), /cannot be cut/);
 });
 
+test("what other languages cannot hold in a string is replaced", () => {
+  const text = "a\0b \ud83d\ude42 \ud83d c \\u0000 \ude42";
+  assert.deepEqual(JSON.parse(encodeFrame({ text })), { text: "a\ufffdb \ud83d\ude42 \ufffd c \\u0000 \ufffd" });
+});
+
 test("an event that cannot be sent uses up no seq", () => {
   const outbox = filled(1);
   const big = { ...idle(2), list: Array.from({ length: 400_000 }, () => "abc") };

@@ -246,6 +246,15 @@ test("session.message: author and files become parts", async () => {
   ]);
 });
 
+test("session.message: files alone get a line of text, nothing at all is refused", async () => {
+  const { ask, store } = commands();
+  const file = (filename) => ({ url: "data:text/plain,x", mime: "text/plain", filename });
+  await ask("session.message", prompt({ text: " ", files: [file("a.txt"), file("b\n.txt")] }));
+  assert.deepEqual(store.prompts[0].parts[0], { type: "text", text: "Attached: a.txt, b .txt", metadata: { gateway: { key: "k" } } });
+  const empty = await ask("session.message", prompt({ text: "", message_id: "msg_2" }));
+  assert.deepEqual([empty.error.code, empty.error.field], ["invalid", "text"]);
+});
+
 test("session.message: agent and model are always named, by the rule", async () => {
   const chosen = async (last, given, over) => {
     const { ask, store, session } = commands(over);
