@@ -28,10 +28,12 @@ const RECONCILE_RETRY_MS = 5000;
 export type BridgeOptions = {
   url: URL;
   token: string;
+  /** What follows is for tests. */
   dial?: ConnectionOptions["dial"];
   probe?: ConnectionOptions["probe"];
   timing?: Partial<Timing>;
   outbox?: Partial<OutboxLimits>;
+  reconcileRetry_ms?: number;
 };
 
 export type Registration = { event: (event: unknown) => void; release: () => void };
@@ -41,8 +43,8 @@ type Level = "debug" | "info" | "warn" | "error";
 export class Bridge {
   readonly id = randomUUID();
   readonly #options: BridgeOptions;
-  /** Directory → the clients of its registrations; two in TUI mode. */
-  readonly #instances = new Map<string, PluginClient[]>();
+  /** Directory → its registrations; two in TUI mode, maybe with one and the same client. */
+  readonly #instances = new Map<string, { client: PluginClient }[]>();
   /** Disposed directories: nothing runs there, and a reconcile event has to say so without loading them. */
   readonly #gone = new Map<string, true>();
   #lastClient: PluginClient | undefined;
@@ -110,11 +112,12 @@ export class Bridge {
 
   /** One initialisation of the plugin. Returns what its hooks have to call. Does not wait for anything, never throws. */
   register(directory: string, client: PluginClient): Registration {
-    const clients = this.#instances.get(directory);
+    const registrations = this.#instances.get(directory);
+    const own = { client };
     this.#lastClient = client;
-    if (clients) clients.push(client);
+    if (registrations) registrations.push(own);
     else {
-      this.#instances.set(directory, [client]);
+      this.#instances.set(directory, [own]);
       this.#gone.delete(directory);
       this.#directoriesChanged([directory]);
     }
@@ -127,7 +130,7 @@ export class Bridge {
         if (!released) this.#event(directory, event);
       },
       release: () => {
-        if (!released) this.#unregister(directory, client);
+        if (!released) this.#unregister(directory, own);
         released = true;
       },
     };
@@ -141,17 +144,18 @@ export class Bridge {
     }
   }
 
+  /** For ever; OpenCode ends without it, tests do not. */
   stop(): void {
     clearTimeout(this.#reconcileTimer);
     this.#connection.stop();
   }
 
   #client(): PluginClient | undefined {
-    return this.#instances.values().next().value?.[0] ?? this.#lastClient;
+    return this.#instances.values().next().value?.[0]?.client ?? this.#lastClient;
   }
 
-  #unregister(directory: string, client: PluginClient): void {
-    const left = (this.#instances.get(directory) ?? []).filter((each) => each !== client);
+  #unregister(directory: string, own: { client: PluginClient }): void {
+    const left = (this.#instances.get(directory) ?? []).filter((each) => each !== own);
     if (left.length > 0) {
       this.#instances.set(directory, left);
       return;
@@ -293,7 +297,7 @@ export class Bridge {
       this.#reconcileTimer ??= setTimeout(() => {
         this.#reconcileTimer = undefined;
         this.#reconcile([directory]);
-      }, RECONCILE_RETRY_MS);
+      }, this.#options.reconcileRetry_ms ?? RECONCILE_RETRY_MS);
       this.#reconcileTimer.unref?.();
       this.#toReconcile.add(directory);
       return undefined;
