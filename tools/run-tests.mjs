@@ -16,6 +16,7 @@ const LOGS = join(ROOT, '.cache/logs');
 const REPORTER = join(ROOT, 'tools/test-reporter.mjs');
 const FILE_TIMEOUT_MS = 15 * 60_000;
 const TAIL_LINES = 30;
+const ERROR_LINES = 25; // of each failed test; the rest is in its log
 
 /** The order of the groups: the quick ones first. demo/sample-repo is what the demonstration works on. */
 const GROUPS = ['tools/', 'plugin/test/unit/', 'demo/', 'tests/harness/', 'tests/sdk/', 'plugin/test/', 'bench/',
@@ -42,6 +43,10 @@ const total = { passed: 0, failed: Number(options['set-up-failures']), skipped: 
 const failedFiles = [];
 
 const tail = (log) => log.trimEnd().split('\n').slice(-TAIL_LINES).join('\n');
+const head = (text) => {
+  const lines = text.trimEnd().split('\n');
+  return lines.length <= ERROR_LINES ? text : [...lines.slice(0, ERROR_LINES), `… ${lines.length - ERROR_LINES} lines more`].join('\n');
+};
 const indent = (text) => text.trimEnd().split('\n').map((line) => `      ${line}`).join('\n');
 
 /** One finished file or program: {name, passed, failed, skipped?, ms, details: text shown when it failed}. */
@@ -133,14 +138,14 @@ function readReport(file, { code, output, ms }) {
     if (test.failureType === 'subtestsFailed') continue; // the failed ones are counted themselves
     if (test.result === 'pass' && test.name === test.file) continue; // a file without tests
     counts[test.result]++;
-    if (test.result === 'fail') details.push(`✖ ${test.name}\n${test.error}`);
+    if (test.result === 'fail') details.push(`✖ ${test.name}\n${head(test.error)}`);
   }
   if (code !== 0 && counts.fail === 0) {
     counts.fail = 1;
     details.push(`node ended with ${code}`);
   }
   const printed = output.replaceAll(/^@test .*\n/gm, '').replaceAll(/\n{2,}/g, '\n');
-  keepLog(file, `${details.join('\n')}\n${printed}`);
+  keepLog(file, output);
   return {
     name: file, passed: counts.pass, failed: counts.fail, skipped: counts.skip, ms,
     details: `${details.join('\n')}\n-- its last lines:\n${tail(printed)}`,
