@@ -1,7 +1,6 @@
 /* What the scanner and the parser (json-text.c) share: reading what is no container. Private to these two. */
 #pragma once
 
-#include "base/json-scan.h"
 #include "base/json.h"
 
 typedef struct JsonScanKey {
@@ -32,21 +31,26 @@ static inline void json_scan_skip_space(JsonScan *s)
 }
 
 /* Bytes of a string that need no look of their own: printable ASCII but `"` and `\`. Eight at a time: the sum
- * of three classic zero-byte tests has its high bit set in exactly the bytes that do need one (and perhaps in
- * a byte after such a one, which the loop then looks at in vain). */
+ * of three classic zero-byte tests has its high bit set in exactly the bytes that do need one, and perhaps in
+ * bytes behind the first of them; so the first is where to stop. */
 static inline const char *json_scan_skip_plain(const char *at, const char *end)
 {
         const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
 
         while (end - at >= 8) {
-                uint64_t w, quote, backslash;
+                uint64_t w, quote, backslash, special;
 
                 memcpy(&w, at, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+                w = __builtin_bswap64(w);
+#endif
                 quote = w ^ (ones * '"');
                 backslash = w ^ (ones * '\\');
-                if (((w | (w - ones * 0x20) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) &
-                     highs))
-                        break;
+                special = (w | (w - ones * 0x20) | ((quote - ones) & ~quote) |
+                           ((backslash - ones) & ~backslash)) &
+                          highs;
+                if (special)
+                        return at + __builtin_ctzll(special) / 8;
                 at += 8;
         }
         while (at < end && (unsigned char) *at >= 0x20 && (unsigned char) *at < 0x80 && *at != '"' &&
@@ -60,5 +64,6 @@ bool json_scan_string(JsonScan *s, JsonSlice *slice);
 bool json_scan_number(JsonScan *s, JsonSlice *slice);
 bool json_scan_word(JsonScan *s, const char *word, JsonSliceType type, JsonSlice *slice);
 
-/* Unescapes into `ret`, which takes slice->n_bytes; not NUL-terminated. False for half a surrogate pair. */
+/* Unescapes into `ret`, which takes slice->n_bytes; not NUL-terminated. False when half a surrogate pair had
+ * to be replaced by U+FFFD. */
 bool json_slice_unescape(const JsonSlice *slice, char *ret, size_t *ret_n);

@@ -162,16 +162,29 @@ bool json_scan_word(JsonScan *s, const char *word, JsonSliceType type, JsonSlice
 
 static bool key_matches(const JsonSlice *key, const JsonScanKey *wanted)
 {
-        if (key->n_bytes == wanted->n_bytes)
-                return memcmp(key->data, wanted->name, wanted->n_bytes) == 0;
-        /* Longer: it may be the same key written with escapes. */
-        if (key->n_bytes > wanted->n_bytes && memchr(key->data, '\\', key->n_bytes)) {
-                char name[128];
+        return key->n_bytes == wanted->n_bytes && memcmp(key->data, wanted->name, wanted->n_bytes) == 0;
+}
 
-                return json_slice_copy(key, name, sizeof(name)) && strlen(name) == wanted->n_bytes &&
-                       memcmp(name, wanted->name, wanted->n_bytes) == 0;
+/* The paths among `alive` that lead through `key`, as a mask. */
+static uint32_t match_key(const JsonScan *s, uint32_t alive, unsigned level, JsonSlice key)
+{
+        char plain[128];
+        uint32_t found = 0;
+
+        if (!alive)
+                return 0;
+        if (memchr(key.data, '\\', key.n_bytes)) { /* it may be one of ours, written with escapes */
+                if (!json_slice_copy(&key, plain, sizeof(plain)))
+                        return 0;
+                key = (JsonSlice){plain, strlen(plain), JSON_SLICE_STRING};
         }
-        return false;
+        for (; alive; alive &= alive - 1) {
+                unsigned i = (unsigned) __builtin_ctz(alive);
+
+                if (key_matches(&key, &s->keys[i][level]))
+                        found |= 1u << i;
+        }
+        return found;
 }
 
 /* One `"key": value` of an object at `level`, for the paths that are alive in it. */
@@ -184,11 +197,9 @@ static bool scan_member(JsonScan *s, uint32_t alive, unsigned level)
                 return json_scan_fail(s, "expected a key");
         if (!json_scan_string(s, &key))
                 return false;
-        for (uint32_t rest = alive; rest; rest &= rest - 1) {
+        for (uint32_t rest = match_key(s, alive, level, key); rest; rest &= rest - 1) {
                 unsigned i = (unsigned) __builtin_ctz(rest);
 
-                if (!key_matches(&key, &s->keys[i][level]))
-                        continue;
                 if (s->n_keys[i] > level + 1)
                         below |= 1u << i;
                 else

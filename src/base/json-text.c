@@ -159,6 +159,22 @@ static json_t *read_text(const char *text, size_t n_bytes)
         return s.at == s.end ? take(value) : NULL;
 }
 
+json_t *json_from_slice(const JsonSlice *slice)
+{
+        _cleanup_free_ char *plain = NULL;
+        json_t *value;
+        size_t n;
+
+        if (slice->type == JSON_SLICE_NONE)
+                return NULL;
+        value = slice->type == JSON_SLICE_STRING ? read_string(slice) : json_parse(slice->data, slice->n_bytes, NULL);
+        if (value || slice->type != JSON_SLICE_STRING)
+                return value;
+        plain = mem_alloc(slice->n_bytes);
+        json_slice_unescape(slice, plain, &n);
+        return memchr(plain, 0, n) ? NULL : json_stringn_nocheck(plain, n);
+}
+
 /* jansson's own depth limit is 2048, deep enough to make recursive readers of the tree uneasy. */
 static bool too_deep(const char *text, size_t n_bytes)
 {

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "base/macro.h"
+#include "base/json-scan.h"
 
 #define JSON_DEPTH_MAX 64
 
@@ -14,6 +14,10 @@ void json_setup(void);
 /* Parses one JSON value: duplicates of a key are refused, depth is at most JSON_DEPTH_MAX, NUL bytes are
  * refused. Returns NULL and, if asked, an owned text "line 1 column 7: …". */
 json_t *json_parse(const char *text, size_t n_bytes, char **ret_error);
+
+/* The value that json_scan() found. NULL when there is none, or a tree cannot hold it (a NUL in a string); half a
+ * surrogate pair becomes U+FFFD. */
+json_t *json_from_slice(const JsonSlice *slice);
 
 #define _cleanup_json_ _cleanup_(json_decrefp)
 
