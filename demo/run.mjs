@@ -6,7 +6,7 @@
 // With --model OpenCode keeps the person's own configuration and credentials (HOME is theirs), and only the plugin is
 // added; otherwise it is closed off from both.
 
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +22,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const STATE = join(ROOT, '.demo');
 const PLUGIN = join(ROOT, 'plugin/dist/bridge.js');
 const TOKEN = 'bridge-token-of-the-demo';
-const CHANNEL = 'C_GENERAL';
+const CHANNEL = 'C0GENERAL';
 
 const { values: options } = parseArgs({
   options: {
@@ -49,19 +49,22 @@ let stopping = null;
 async function stop(code) {
   stopping ??= (async () => {
     console.log('\nStopping …');
-    for (const part of parts.reverse()) await part.stop();
-    console.log('Stopped.');
+    for (const { name, part } of parts.reverse()) {
+      await part.stop();
+      writeFileSync(join(STATE, `${name}.log`), part.log());
+    }
+    console.log(`Stopped. The logs are in ${STATE}.`);
     process.exit(code);
   })();
   return stopping;
 }
 
 /** Starts one part, and says so in one line. */
-async function step(what, start) {
+async function step(name, what, start) {
   const began = Date.now();
   process.stdout.write(`  ${what} … `);
   const part = await start();
-  parts.push(part);
+  parts.push({ name, part });
   console.log(`${((Date.now() - began) / 1000).toFixed(1)} s`);
   return part;
 }
@@ -98,18 +101,18 @@ async function main() {
   if (!options.keep) rmSync(STATE, { recursive: true, force: true });
   mkdirSync(STATE, { recursive: true });
   console.log('Starting the demonstration:');
-  const slack = await step('localslack, a Slack on this machine', startSlack);
+  const slack = await step('localslack', 'localslack, a Slack on this machine', startSlack);
   const model = options.model
     ? null
-    : await step('a scripted model', () => startModel({ script: join(ROOT, 'demo/script.yaml') }));
+    : await step('model', 'a scripted model', () => startModel({ script: join(ROOT, 'demo/script.yaml') }));
   const directory = join(STATE, 'tidy-slug');
   prepareSample(directory);
   const gatewayPort = await freePort();
   const gatewayUrl = `http://127.0.0.1:${gatewayPort}`;
-  const opencode = await step('OpenCode, with the bridge plugin', () =>
+  const opencode = await step('opencode', 'OpenCode, with the bridge plugin', () =>
     startOpenCode(openCodeOptions(directory, gatewayUrl, model)),
   );
-  const gateway = await step('the gateway', async () => {
+  const gateway = await step('gateway', 'the gateway', async () => {
     const part = await startGateway({
       slackUrl: slack.url,
       directory,
@@ -119,7 +122,9 @@ async function main() {
       opencodeUrl: opencode.url,
       env: { GATEWAY_OPENCODE_MODEL: options.model ?? 'scripted/demo' },
     });
+    parts.push({ name: 'gateway', part }); // to be stopped, and its log kept, even if it never becomes ready
     await part.ready({ bridges: 1, timeoutMs: 60_000 });
+    parts.pop();
     return part;
   });
   console.log(`
@@ -128,7 +133,7 @@ Type   /opencode start fix the failing slug test
        then answer the question, allow the test run, and read the report in the thread.
 
 OpenCode's own page, where the same session is seen:  ${opencode.url}
-Logs:  ${gateway.url}/metrics and .demo/        Ctrl-C stops everything.`);
+The gateway's metrics:  ${gateway.url}/metrics        Ctrl-C stops everything.`);
   for (const [name, part] of Object.entries({ localslack: slack, OpenCode: opencode, 'the gateway': gateway })) {
     part.child?.exit.then(({ code, signal }) => {
       if (stopping) return;

@@ -61,43 +61,47 @@ void request_tell_closed(Flow *f)
         tell_session(f, "request.closed", json_object());
 }
 
-void request_tell_clicker(Flow *f, const FlowEvent *ev, const char *text)
+static void tell_clicker(Flow *f, const FlowEvent *ev, json_t *message /* stolen */)
 {
         const char *response_url = json_str(ev->data, "response_url"), *user = json_str(ev->data, "user");
         PostedPlace place = request_place(f);
 
         if (response_url)
-                say_response(f, response_url, card_notice(NULL, text));
+                say_response(f, response_url, message);
         else if (user)
-                say_ephemeral(f, &place, user, NULL, text);
+                say_ephemeral_message(f, &place, user, message);
+        else
+                json_decref(message);
 }
 
-static char *late_text(Flow *f)
+void request_tell_clicker(Flow *f, const FlowEvent *ev, const char *text)
+{
+        tell_clicker(f, ev, card_notice(NULL, text));
+}
+
+static json_t *late_notice(Flow *f)
 {
         const char *by = json_str(flow_data(f), "answered_by");
 
         switch (request_state(f)) {
-        case REQUEST_CLOSED: return mem_strdup("This is no longer needed: the turn that asked is over.");
-        case REQUEST_EXPIRED: return mem_strdup("The time limit has passed; whoever asked does not wait any more.");
+        case REQUEST_CLOSED: return card_notice(NULL, "This is no longer needed: the turn that asked is over.");
+        case REQUEST_EXPIRED: return card_notice(NULL, "The time limit has passed; whoever asked does not wait any more.");
         case REQUEST_SENDING:
         case REQUEST_ANSWERED:
         case REQUEST_OPEN: break;
         }
-        return by ? mem_printf("Already answered by <@%s>.", by) : mem_strdup("Already answered in OpenCode.");
+        return by ? card_notice_by(NULL, "Already answered by", by) : card_notice(NULL, "Already answered in OpenCode.");
 }
 
 bool request_refuse(Flow *f, const FlowEvent *ev)
 {
-        _cleanup_free_ char *late = NULL;
-
         if (json_is_false(json_at(ev->data, "allowed"))) {
                 request_tell_clicker(f, ev, json_str_or(ev->data, "why", "You may not answer this."));
                 return true;
         }
         if (request_state(f) == REQUEST_OPEN)
                 return false;
-        late = late_text(f);
-        request_tell_clicker(f, ev, late);
+        tell_clicker(f, ev, late_notice(f));
         return true;
 }
 
