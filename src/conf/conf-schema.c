@@ -178,9 +178,6 @@ const ConfItem conf_items[] = {
          .meaning =
                  "Where people reach OpenCode's web page, for the Open in OpenCode button; empty: opencode.url."},
 
-        {"limits", "sessions_working", "GATEWAY_LIMITS_SESSIONS_WORKING", CONF_INT,
-         AT(limits.sessions_working), .fallback = "20", .min = 1, .max = 1000,
-         .meaning = "Sessions that may work at once; more wait in a queue."},
         {"limits", "queued_prompts", "GATEWAY_LIMITS_QUEUED_PROMPTS", CONF_INT, AT(limits.queued_prompts),
          .fallback = "50", .min = 1, .max = 1000,
          .meaning = "Messages that may wait in one thread; more are refused with a reason."},

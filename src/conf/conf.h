@@ -46,7 +46,7 @@ typedef struct GatewayConf {
                 char *web_url;
         } opencode;
         struct {
-                int64_t sessions_working, queued_prompts, message_bytes;
+                int64_t queued_prompts, message_bytes;
         } limits;
         struct {
                 int64_t interval_ms;

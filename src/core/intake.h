@@ -13,7 +13,7 @@ typedef struct IntakeContext {
         const char *const *allow_users;          /* NULL-terminated; empty = everybody */
         const char *const *allow_channels;       /* likewise */
         const char *const *approvers;            /* who may answer permissions; empty = everybody allowed */
-        const json_t *defaults;                  /* {directory, agent, model, web_url, command} for new sessions */
+        const json_t *defaults;                  /* {directory, agent, model, web_url, command, queue_max} for new sessions */
         size_t max_text_bytes;
 } IntakeContext;
 

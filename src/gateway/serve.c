@@ -179,6 +179,7 @@ static json_t *session_defaults(const GatewayConf *conf)
         json_put_str(defaults, "model", conf->opencode.model);
         json_put_str(defaults, "web_url", conf->opencode.web_url);
         json_put_str(defaults, "command", conf->slack.command);
+        json_put_int(defaults, "queue_max", conf->limits.queued_prompts);
         return defaults;
 }
 

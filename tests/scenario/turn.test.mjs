@@ -191,3 +191,18 @@ test('a message that OpenCode itself was given appears with attribution, and so 
   await thread.says(/Asked in OpenCode: say:Answered in both places/);
   await thread.says(/^Answered in both places/);
 });
+
+test('more messages than may wait are refused, with the reason', async () => {
+  await world.gateway.stop();
+  await world.restartGateway({ env: { GATEWAY_LIMITS_QUEUED_PROMPTS: '1', GATEWAY_LIMITS_MESSAGE_BYTES: '1000' } });
+  const thread = await world.start('gate:full;;say:First.');
+  await world.model.waitGate('full');
+  await thread.reply('say:Second.');
+  await thread.told(ANN, /Queued as number 1/);
+  await thread.reply('say:Third.');
+  await thread.told(ANN, /Not taken: 1 messages/);
+  await thread.reply(`say:${'long '.repeat(300)}`);
+  await thread.told(ANN, /too long/);
+  await world.model.release('full');
+  await thread.says(/^Second/);
+});

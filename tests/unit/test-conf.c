@@ -66,7 +66,7 @@ static void test_defaults(void **state)
         assert_string_equal(conf.opencode.url, "http://127.0.0.1:4096");
         assert_string_equal(conf.opencode.web_url, "http://127.0.0.1:4096");
         assert_string_equal(conf.opencode.agent, "");
-        assert_int_equal(conf.limits.sessions_working, 20);
+        assert_int_equal(conf.limits.queued_prompts, 50);
         assert_int_equal(conf.limits.queued_prompts, 50);
         assert_int_equal(conf.limits.message_bytes, 100000);
         assert_int_equal(conf.progress.interval_ms, 1500);

@@ -17,7 +17,7 @@
 #include "core/session.h"
 #include "integrations/opencode/opencode-asks.h"
 
-#define QUEUE_MAX 50
+#define QUEUE_MAX 50 /* of a session whose defaults do not say */
 #define TITLE_CHARS 80
 #define OFFLINE_AFTER_MS (10 * 1000)
 #define LOOK_AGAIN_MS (3 * 1000)
@@ -33,11 +33,13 @@ static void enqueue(Flow *f, const FlowEvent *ev, bool will_start)
 {
         const char *user = json_str_or(ev->data, "user", ""), *ts = json_str(ev->data, "ts");
         PostedPlace thread = session_thread(f);
-        size_t n;
+        size_t n = session_queue_length(f);
 
-        if (session_queue_length(f) >= QUEUE_MAX) {
-                say_ephemeral(f, &thread, user, ":warning:",
-                              "Not taken: 50 messages are waiting already. Send it again when some of them are done.");
+        if ((int64_t) n >= json_int(flow_data(f), "defaults.queue_max", QUEUE_MAX)) {
+                _cleanup_free_ char *text = mem_printf(
+                        "Not taken: %zu messages are waiting already. Send it again when some of them are done.", n);
+
+                say_ephemeral(f, &thread, user, ":warning:", text);
                 return;
         }
         n = session_queue_push(f, user, ts, json_str_or(ev->data, "text", ""));
