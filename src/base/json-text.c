@@ -167,7 +167,8 @@ json_t *json_from_slice(const JsonSlice *slice)
 
         if (slice->type == JSON_SLICE_NONE)
                 return NULL;
-        value = slice->type == JSON_SLICE_STRING ? read_string(slice) : json_parse(slice->data, slice->n_bytes, NULL);
+        value = slice->type == JSON_SLICE_STRING ? read_string(slice)
+                                                 : json_parse(slice->data, slice->n_bytes, NULL);
         if (value || slice->type != JSON_SLICE_STRING)
                 return value;
         plain = mem_alloc(slice->n_bytes);
@@ -233,22 +234,40 @@ static void write_escape(Buf *out, unsigned char c)
                 buf_printf(out, "\\u%04X", c);
 }
 
-static void write_string(Buf *out, const char *text, size_t n_bytes)
+/* The first byte that JSON does not take as it is. */
+static const char *skip_unescaped(const char *at, const char *end)
 {
-        const char *end = text + n_bytes;
-
-        buf_append_char(out, '"');
-        while (text < end) {
-                const char *plain = text;
-
-                while (plain < end && (unsigned char) *plain >= 0x20 && *plain != '"' && *plain != '\\')
-                        plain++;
-                buf_append(out, text, (size_t) (plain - text));
-                if (plain < end)
-                        write_escape(out, (unsigned char) *plain++);
-                text = plain;
+        for (;;) {
+                at = json_scan_skip_plain(at, end);
+                if (at == end || !((unsigned char) *at & 0x80))
+                        return at;
+                at++;
         }
-        buf_append_char(out, '"');
+}
+
+/* `mark` goes before it, when it is not 0. */
+static void write_string(Buf *out, char mark, const char *text, size_t n_bytes)
+{
+        const char *end = text + n_bytes, *plain = skip_unescaped(text, end);
+        char *at = buf_reserve(out, n_bytes + 3);
+        size_t n = 0;
+
+        if (mark)
+                at[n++] = mark;
+        at[n++] = '"';
+        while (plain < end) {
+                memcpy(at + n, text, (size_t) (plain - text));
+                buf_commit(out, n + (size_t) (plain - text));
+                write_escape(out, (unsigned char) *plain);
+                text = plain + 1;
+                plain = skip_unescaped(text, end);
+                at = buf_reserve(out, (size_t) (end - text) + 1);
+                n = 0;
+        }
+        memcpy(at + n, text, (size_t) (end - text));
+        n += (size_t) (end - text);
+        at[n++] = '"';
+        buf_commit(out, n);
 }
 
 static void write_value(Buf *out, const json_t *value);
@@ -258,8 +277,7 @@ static void write_object(Buf *out, json_t *object)
         char mark = '{';
 
         for (void *i = json_object_iter(object); i; i = json_object_iter_next(object, i)) {
-                buf_append_char(out, mark);
-                write_string(out, json_object_iter_key(i), json_object_iter_key_len(i));
+                write_string(out, mark, json_object_iter_key(i), json_object_iter_key_len(i));
                 buf_append_char(out, ':');
                 write_value(out, json_object_iter_value(i));
                 mark = ',';
@@ -301,7 +319,7 @@ static void write_value(Buf *out, const json_t *value)
         switch (json_typeof(value)) {
         case JSON_OBJECT: write_object(out, (json_t *) value); break;
         case JSON_ARRAY: write_array(out, value); break;
-        case JSON_STRING: write_string(out, json_string_value(value), json_string_length(value)); break;
+        case JSON_STRING: write_string(out, 0, json_string_value(value), json_string_length(value)); break;
         case JSON_INTEGER: write_integer(out, json_integer_value(value)); break;
         case JSON_REAL: write_real(out, value); break;
         case JSON_TRUE: buf_append_str(out, "true"); break;
