@@ -12,6 +12,7 @@ import { startGateway } from './gateway.mjs';
 import { startLocalSlack } from './localslack.mjs';
 import { startModel } from './model.mjs';
 import { freePort, startOpenCode } from './opencode.mjs';
+import { startTcpProxy } from './tcp-proxy.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PLUGIN = join(ROOT, 'plugin/dist/bridge.js');
@@ -54,7 +55,8 @@ export function buttonsOf(message) {
 
 /**
  * Starts a world. Options: `script` for the model (default: prompts carry their own), `gatewayEnv`, `failpoint`,
- * `config` for OpenCode's configuration (default: bash asks), `opencode: false` for a world without one.
+ * `config` for OpenCode's configuration (default: bash asks), `opencode: false` for a world without one, `proxy: true`
+ * for a TCP relay between plugin and gateway (`world.proxy`).
  */
 export async function startWorld(options = {}) {
   const scratch = await mkdtemp(join(tmpdir(), 'world-'));
@@ -69,13 +71,14 @@ export async function startWorld(options = {}) {
     prepareSample(directory);
     world.slack = keep(await startLocalSlack({ args: options.slackArgs ?? [] }));
     world.model = keep(await startModel({ script: options.script }));
+    if (options.proxy) world.proxy = keep(await startTcpProxy(world.gatewayPort));
     world.startOpenCode = async () => {
       world.opencode = await startOpenCode({
         home: join(scratch, 'home'),
         directory,
         modelUrl: world.model.url,
         pluginPath: PLUGIN,
-        gatewayUrl: `http://127.0.0.1:${world.gatewayPort}`,
+        gatewayUrl: `http://127.0.0.1:${world.proxy?.port ?? world.gatewayPort}`,
         bridgeToken: 'bridge-token-of-the-tests',
         config: options.config,
         port: world.opencode?.port,
