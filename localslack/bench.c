@@ -20,6 +20,7 @@ struct Bench {
         Local *local;
         const char *type; /* of the envelope */
         bool accepts_payload, running;
+        bool recorded; /* the switch before the run; frames of a load are not recorded */
         char *payload;
         char *id_at[4], *ts_at[8]; /* places in `payload` that change */
         size_t n_ids, n_ts;
@@ -61,7 +62,7 @@ static void end_run(Bench *b)
         b->running = false;
         b->ended_us = clock_monotonic_us();
         loop_timer_clear(b->timer);
-        b->local->switches.record_frames = true;
+        b->local->switches.record_frames = b->recorded;
         feed_emit(b->local->feed, "bench", bench_report(b));
 }
 
@@ -253,6 +254,7 @@ char *bench_start(Bench *b, const char *base_url, const json_t *in)
         b->sent = b->acked = b->failed = 0;
         b->generation++;
         b->running = true;
+        b->recorded = b->local->switches.record_frames;
         b->local->switches.record_frames = false;
         b->started_us = clock_monotonic_us();
         pump_soon(b);

@@ -308,6 +308,34 @@ static void post_event(ControlCall *c)
         answer(c, json_pack("{s:b,s:s}", "ok", 1, "event_id", id));
 }
 
+/* A person opens the app's home, or its messages (reference §5.4): {"user", "tab"?: "home"|"messages"}. */
+static void post_home(ControlCall *c)
+{
+        const User *user = need_user(c);
+        const View *view = user ? views_find_home(c->l->views, user->id) : NULL;
+        const Channel *ch;
+        char ts[STATE_TS_SIZE];
+        json_t *event;
+        bool was_open;
+
+        if (!user)
+                return;
+        ch = state_open_direct(c->l->state, (const char *[]){user->id, BOT_USER}, 2, true, &was_open);
+        if (!ch) {
+                refuse(c, "the workspace is full");
+                return;
+        }
+        state_next_ts(c->l->state, ts);
+        event = json_pack("{s:s,s:s,s:s,s:s,s:s}", "type", "app_home_opened", "user", user->id, "channel",
+                          ch->id, "tab", json_str_or(c->in, "tab", "home"), "event_ts", ts);
+        if (view)
+                json_object_set_new(event, "view", view_render(view, NULL));
+        delivery_raise(c->l->delivery, event);
+        if (!was_open)
+                feed_emit(c->l->feed, "channel", json_pack("{s:s}", "channel", ch->id));
+        answer(c, fine());
+}
+
 /* --- inspection --- */
 
 static void get_state(ControlCall *c)
@@ -492,6 +520,7 @@ static void post_reset(ControlCall *c)
         _cleanup_free_ char *app_name = mem_strdup(l->state->app_name);
         uint64_t last_id = l->state->last_id;
         int64_t last_ts_us = l->state->last_ts_us;
+        int64_t (*clock_ms)(void) = l->state->clock_ms;
 
         bench_stop(l->bench);
         delivery_reset(l->delivery);
@@ -501,7 +530,6 @@ static void post_reset(ControlCall *c)
         views_free(l->views);
         files_free(l->files);
         tickets_free(l->tickets);
-        int64_t (*clock_ms)(void) = l->state->clock_ms;
         state_free(l->state);
         l->state = state_new(app_name, clock_ms);
         /* An id or a timestamp is never given twice, whatever happens. */
@@ -559,6 +587,7 @@ static const struct {
         {"POST", "view_close", post_view_close},
         {"POST", "shortcut", post_shortcut},
         {"POST", "event", post_event},
+        {"POST", "home", post_home},
         {"POST", "faults", post_faults},
         {"POST", "sockets", post_sockets},
         {"POST", "deliver", post_deliver},

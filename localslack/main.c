@@ -47,6 +47,15 @@ enum {
         OPTION_VERSION
 };
 
+static bool listen_valid(const char *text)
+{
+        const char *colon = strrchr(text, ':');
+        size_t n_port = colon ? strlen(colon + 1) : 0;
+
+        return colon && n_port > 0 && n_port <= 5 && strspn(colon + 1, "0123456789") == n_port &&
+               atoi(colon + 1) <= 65535;
+}
+
 /* 0: go on; > 0: done (help, version); < 0: wrong. */
 static int read_options(int argc, char **argv, Options *o)
 {
@@ -94,6 +103,10 @@ static int read_options(int argc, char **argv, Options *o)
                 }
         if (optind < argc) {
                 fprintf(stderr, "localslack: unexpected argument %s\n", argv[optind]);
+                return -1;
+        }
+        if (!listen_valid(o->listen)) {
+                fprintf(stderr, "localslack: --listen takes HOST:PORT, not %s\n", o->listen);
                 return -1;
         }
         if (o->n_slash_commands == 0)

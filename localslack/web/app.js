@@ -8,7 +8,7 @@ import { encode } from './text.js';
 import { homeView, showModal } from './views.js';
 
 const $ = (id) => document.getElementById(id);
-const here = { me: localStorage.getItem('me') ?? 'U0ANN', channel: null, thread: null, home: false, menu: false };
+const here = { me: localStorage.getItem('me') ?? 'U0ANN', channel: null, thread: null, home: false };
 
 // --- where we are ---
 
@@ -17,7 +17,6 @@ function readAddress() {
   here.home = channel === 'home';
   here.channel = here.home ? null : channel || store.channels.keys().next().value;
   here.thread = thread || null;
-  here.menu = false;
 }
 
 function go(channel, thread) {
@@ -247,6 +246,7 @@ function on(event, data) {
 window.addEventListener('hashchange', () => {
   document.body.classList.remove('with-menu');
   readAddress();
+  if (here.home) void post('home', { user: here.me });
   render();
 });
 document.addEventListener('click', (e) => {

@@ -56,6 +56,14 @@ function listen() {
     if (event.subtype === 'message_changed') seen.changed.push(event);
     if (event.subtype === 'message_deleted') seen.deleted.push(event);
   });
+  app.event('app_home_opened', async ({ event, client }) => {
+    await client.views.publish({ user_id: event.user, view: { type: 'home', blocks: [
+      { type: 'section', block_id: 'runs', text: { type: 'mrkdwn', text: '*2 sessions*' }, accessory: button('refresh', 'Refresh') }] } });
+  });
+  app.action(/^(refresh|pick|tick|words)$/, async ({ ack, body, action }) => {
+    await ack();
+    seen.actions.push({ body, action });
+  });
   app.event('reaction_added', async ({ event }) => void seen.reactions.push(event));
   app.action('approve', async ({ ack, body, action, client }) => {
     await ack();
@@ -198,4 +206,39 @@ test('reactions of people arrive; deletions carry what was there', async () => {
   await slack.post('delete', { channel: 'general', ts });
   await slack.waitFor(() => seen.deleted.some((e) => e.deleted_ts === ts && e.previous_message.text === 'remove me'),
     { what: 'message_deleted' });
+});
+
+test('the home: opened, published, clicked in', async () => {
+  await slack.post('home', { user: 'ann' });
+  const home = await slack.waitFor((s) => s.homes.find((v) => v.user === 'U0ANN')?.view, { what: 'the home' });
+  await slack.click({ user: 'ann', view_id: home.id, action_id: 'refresh' });
+  const { body, action } = seen.actions.at(-1);
+  assert.equal(action.block_id, 'runs');
+  assert.deepEqual(body.container, { type: 'view', view_id: home.id });
+  assert.equal(body.view.hash, home.hash);
+  assert.equal(body.message, undefined);
+});
+
+test('selects, checkboxes and inputs in a message: actions and state.values', async () => {
+  const text = (t) => ({ type: 'plain_text', text: t });
+  const option = (value) => ({ text: text(value.toUpperCase()), value });
+  const { ts } = await app.client.chat.postMessage({ channel: 'C0GENERAL', text: 'form', blocks: [
+    { type: 'actions', block_id: 'a', elements: [
+      { type: 'static_select', action_id: 'pick', placeholder: text('…'), options: [option('x'), option('y')] },
+      { type: 'checkboxes', action_id: 'tick', options: [option('1'), option('2')], initial_options: [option('2')] }] },
+    { type: 'input', block_id: 'i', dispatch_action: true, label: text('Words'), element: { type: 'plain_text_input', action_id: 'words' } },
+  ] });
+  const at = { user: 'bob', channel: 'general', ts };
+  await slack.click({ ...at, action_id: 'pick', selected_option: 'y', state: { i: { words: 'hello' } } });
+  const { body, action } = seen.actions.at(-1);
+  assert.equal(action.selected_option.text.text, 'Y');
+  assert.equal(body.state.values.a.pick.selected_option.value, 'y');
+  assert.deepEqual(body.state.values.a.tick.selected_options.map((o) => o.value), ['2']);
+  assert.equal(body.state.values.i.words.value, 'hello');
+  await slack.click({ ...at, action_id: 'tick', selected_options: ['1', '2'] });
+  assert.deepEqual(seen.actions.at(-1).action.selected_options.map((o) => o.value), ['1', '2']);
+  await slack.click({ ...at, action_id: 'words', value: 'said' });
+  assert.equal(seen.actions.at(-1).action.value, 'said');
+  await assert.rejects(slack.click({ ...at, action_id: 'pick', selected_option: 'z' }), /no such option/);
+  await assert.rejects(slack.click({ ...at, action_id: 'none' }), /no element/);
 });
