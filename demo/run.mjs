@@ -6,7 +6,7 @@
 // With --model OpenCode keeps the person's own configuration and credentials (HOME is theirs), and only the plugin is
 // added; otherwise it is closed off from both.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +23,7 @@ const STATE = join(ROOT, '.demo');
 const PLUGIN = join(ROOT, 'plugin/dist/bridge.js');
 const TOKEN = 'bridge-token-of-the-demo';
 const CHANNEL = 'C0GENERAL';
+const KEPT_VARIABLES = /_API_KEY$|^(AWS|GOOGLE|AZURE)_|^(HTTPS?|NO)_PROXY$/i; // what providers read
 
 const { values: options } = parseArgs({
   options: {
@@ -84,17 +85,35 @@ async function startSlack() {
 function openCodeOptions(directory, gatewayUrl, model) {
   const common = { directory, pluginPath: PLUGIN, gatewayUrl, bridgeToken: TOKEN };
   if (model) return { ...common, home: join(STATE, 'home'), modelUrl: model.url };
+  const providers = ownProviders();
   return {
     ...common,
     home: join(STATE, 'home'),
-    config: { model: options.model, small_model: options.model, enabled_providers: [options.model.split('/')[0]], provider: { scripted: null } },
+    config: {
+      model: options.model,
+      small_model: options.model,
+      enabled_providers: [options.model.split('/')[0]],
+      provider: providers,
+    },
     env: {
-      XDG_DATA_HOME: process.env.XDG_DATA_HOME ?? join(homedir(), '.local/share'), // auth.json, where the credentials are
-      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => /_API_KEY$|^(AWS|GOOGLE|AZURE|HTTPS?_PROXY|NO_PROXY)/.test(name))),
-      npm_config_offline: 'true',
-      OPENCODE_DISABLE_MODELS_FETCH: '0',
+      XDG_DATA_HOME: process.env.XDG_DATA_HOME ?? join(homedir(), '.local/share'), // auth.json: the credentials
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => KEPT_VARIABLES.test(name))),
+      SCRIPTED_MODEL_URL: 'http://127.0.0.1:9/v1',
+      OPENCODE_DISABLE_MODELS_FETCH: '',
     },
   };
+}
+
+/** Providers that the person has configured for their own OpenCode, a local one for example. */
+function ownProviders() {
+  const file = join(process.env.XDG_CONFIG_HOME ?? join(homedir(), '.config'), 'opencode/opencode.json');
+  if (!existsSync(file)) return {};
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).provider ?? {};
+  } catch (error) {
+    console.log(`(${file} is not plain JSON, its providers are not used: ${error.message})`);
+    return {};
+  }
 }
 
 async function main() {

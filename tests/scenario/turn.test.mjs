@@ -192,6 +192,14 @@ test('a message that OpenCode itself was given appears with attribution, and so 
   await thread.says(/^Answered in both places/);
 });
 
+test('a model that does not exist is named', async () => {
+  await world.gateway.stop();
+  await world.restartGateway({ env: { GATEWAY_OPENCODE_MODEL: 'scripted/nope' } });
+  const thread = await world.start('say:never');
+  await thread.progress(/Model not found: scripted\/nope/);
+  await thread.cardSays(/Failed/);
+});
+
 test('more messages than may wait are refused, with the reason', async () => {
   await world.gateway.stop();
   await world.restartGateway({ env: { GATEWAY_LIMITS_QUEUED_PROMPTS: '1', GATEWAY_LIMITS_MESSAGE_BYTES: '1000' } });
@@ -200,7 +208,7 @@ test('more messages than may wait are refused, with the reason', async () => {
   await thread.reply('say:Second.');
   await thread.told(ANN, /Queued as number 1/);
   await thread.reply('say:Third.');
-  await thread.told(ANN, /Not taken: 1 messages/);
+  await thread.told(ANN, /Not taken: as many messages as may wait \(1\)/);
   await thread.reply(`say:${'long '.repeat(300)}`);
   await thread.told(ANN, /too long/);
   await world.model.release('full');

@@ -37,7 +37,7 @@ static void enqueue(Flow *f, const FlowEvent *ev, bool will_start)
 
         if ((int64_t) n >= json_int(flow_data(f), "defaults.queue_max", QUEUE_MAX)) {
                 _cleanup_free_ char *text = mem_printf(
-                        "Not taken: %zu messages are waiting already. Send it again when some of them are done.", n);
+                        "Not taken: as many messages as may wait (%zu) are waiting. Send it again when some of them are done.", n);
 
                 say_ephemeral(f, &thread, user, ":warning:", text);
                 return;
@@ -665,16 +665,22 @@ static FlowVerdict unanswered(Flow *f, const json_t *messages, const TurnReading
 {
         json_t *turn = json_object_get(flow_data(f), "turn");
         bool foreign = json_bool(turn, "foreign");
+        const char *error = json_str(turn, "error");
         int64_t looks = json_int(turn, "idle_looks", 0) + (json_bool(turn, "asked") || foreign);
 
         json_put_int(turn, "idle_looks", looks);
-        if (looks < IDLE_LOOKS) {
+        if (looks < IDLE_LOOKS && !error) {
                 flow_timer(f, "look", LOOK_AGAIN_MS);
                 return FLOW_STAY;
         }
         remember(f, messages, reading);
         if (stopping)
                 return end_turn(f, PROGRESS_STOPPED, NULL, reading);
+        if (error) {
+                _cleanup_free_ char *copy = mem_strdup(error); /* the turn, whose it is, ends */
+
+                return end_turn(f, PROGRESS_FAILED, copy, reading);
+        }
         if (foreign && !reading->unfinished)
                 return end_turn(f, PROGRESS_DONE, NULL, reading);
         return end_turn(f, PROGRESS_FAILED, "OpenCode was restarted in the middle of this turn. A reply goes on from here.",
@@ -717,6 +723,16 @@ static FlowVerdict on_prompt_sent(Flow *f, const FlowEvent *ev)
         return FLOW_STAY;
 }
 
+/* An error that leaves no message behind (an unknown model, no credentials) is only told once, here. */
+static void note_error(Flow *f, const FlowEvent *ev)
+{
+        const char *name = json_str_or(ev->data, "error.name", "error");
+
+        if (str_equal(json_str(ev->data, "session_id"), json_str(flow_data(f), "oc.session_id")) &&
+            !str_equal(name, "MessageAbortedError"))
+                json_put_str(json_object_get(flow_data(f), "turn"), "error", json_str_or(ev->data, "error.message", name));
+}
+
 /* Events of OpenCode and hints during a turn; the same while it is being stopped. */
 static FlowVerdict on_turn_event(Flow *f, const FlowEvent *ev, bool stopping)
 {
@@ -727,6 +743,8 @@ static FlowVerdict on_turn_event(Flow *f, const FlowEvent *ev, bool stopping)
         }
         if (flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGES, NULL))
                 return on_looked(f, ev, stopping);
+        if (flow_event_is(ev, "oc.session.error"))
+                note_error(f, ev);
         if (flow_event_is(ev, "oc.session.idle") || flow_event_is(ev, "oc.session.error") ||
             flow_event_is_timer(ev, "look")) {
                 look(f);
