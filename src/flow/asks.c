@@ -117,7 +117,7 @@ AskEntry *asks_create(FlowEngine *e, int64_t flow_id, const JournalRecord *rec, 
                 .verb = a->verb_name,
                 .lane = a->lane_name,
                 .args = args,
-                .priority = (AskPriority) rec->number,
+                .priority = (AskPriority) MIN2(MAX2(rec->number, (int64_t) 0), (int64_t) ASK_N_PRIORITIES - 1),
                 .created_ms = rec->at_ms,
         };
         if (*a->word) {
@@ -265,9 +265,15 @@ void asks_release(FlowEngine *e, EngineBatch *batch)
 void asks_recover(FlowEngine *e, const JournalRecord *rec)
 {
         json_t *args = json_parse(rec->data, strlen(rec->data), NULL);
+        bool readable = json_is_object(args);
         AskEntry *a = asks_create(e, rec->flow_id, rec, args ? args : json_object());
 
         a->ask.uncertain = true;
+        if (!readable) {
+                log_error("flow", "ask %s: its arguments are not a JSON object", a->key);
+                finish(a, ASK_PERMFAIL, ask_error("unreadable", NULL));
+                return;
+        }
         release(a);
 }
 

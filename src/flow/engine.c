@@ -300,6 +300,13 @@ static const FlowStep *find_step(const FlowKind *kind, const char *name)
         return NULL;
 }
 
+static AskOutcome outcome_from_row(const char *digits)
+{
+        long outcome = strtol(digits, NULL, 10);
+
+        return outcome >= ASK_OK && outcome <= ASK_PERMFAIL ? (AskOutcome) outcome : ASK_PERMFAIL;
+}
+
 static EventItem *item_from_row(const char *event, const char *data, int64_t inbox_id)
 {
         EventItem *item = mem_new(EventItem);
@@ -311,7 +318,8 @@ static EventItem *item_from_row(const char *event, const char *data, int64_t inb
                 const char *second = strchr(tab + 1, '\t');
 
                 item->tag = mem_strndup(tab + 1, second ? (size_t) (second - tab - 1) : strlen(tab + 1));
-                item->outcome = second ? (AskOutcome) strtol(second + 1, NULL, 10) : ASK_OK;
+                if (second)
+                        item->outcome = outcome_from_row(second + 1);
         }
         item->text = mem_strdup(data);
         item->inbox_id = inbox_id;
@@ -708,6 +716,8 @@ int flow_engine_start(FlowEngine *e)
 
         if (r < 0)
                 return error_trace(r);
+        if (scan.last_id > INT64_MAX / 2)
+                return error_origin(-EOVERFLOW); /* no counter of ours got there */
         e->last_id = MAX2(e->last_id, scan.last_id);
         e->started = true;
         loop_timer_set(e->prune, PRUNE_EVERY_MS);

@@ -505,9 +505,12 @@ void turn_run(Slot *slot)
         f.random_state = (uint64_t) slot->flow_id ^ item->seed;
         f.data = json_parse(slot->data, strlen(slot->data), NULL);
         ev.data = event_data(item);
-        if (!f.data || !ev.data) {
+        if (!json_is_object(f.data) || !json_is_object(ev.data)) {
+                const char *why = json_is_object(f.data) ? "the event's data is not a JSON object" :
+                                                           "the flow's data is not a JSON object";
+
                 flow_deinit(&f);
-                quarantine(slot, item, f.data ? "the event's data is not JSON" : "the flow's data is not JSON");
+                quarantine(slot, item, why);
                 return;
         }
         metric_add(slot->engine->metrics.turns, 1);

@@ -431,7 +431,7 @@ static void test_data_that_is_not_json(void **state)
         world_until_count(w, w->engine->metrics.quarantined, 1);
         world_settle(w);
         expect_flow(w, 0, "status", "quarantined");
-        expect_flow(w, 0, "error", "the event's data is not JSON");
+        expect_flow(w, 0, "error", "the event's data is not a JSON object");
 }
 
 static void test_hints(void **state)
