@@ -112,6 +112,20 @@ static json_t *message_data(const IntakeContext *ctx, const json_t *in, bool sta
         return data;
 }
 
+/* Why the text of a message that we were meant to read cannot be a prompt; NULL when it can. */
+static const char *unusable(const IntakeContext *ctx, const json_t *in)
+{
+        _cleanup_free_ char *text = without_mention(json_str_or(in, "text", ""), ctx->bot_user);
+
+        if (strlen(text) > ctx->max_text_bytes)
+                return "That message is too long for me. Put the text into a file of the repository and name it here.";
+        if (text[strspn(text, " \t\r\n")])
+                return NULL;
+        return json_array_size(json_at(in, "files")) > 0
+                       ? "I cannot pass files on yet. Say in words what to do, and name the file's path in the repository."
+                       : "What shall I do? Say it in words, right behind my name.";
+}
+
 static void plan_message(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
 {
         const char *channel = json_str_or(in, "channel", ""), *ts = json_str_or(in, "ts", "");
@@ -123,8 +137,8 @@ static void plan_message(const IntakeContext *ctx, const json_t *in, IntakePlan 
 
         if (is_noise(ctx, in) || (!start && !thread_ts))
                 return;
-        if (!refused && strlen(json_str_or(in, "text", "")) > ctx->max_text_bytes)
-                refused = "That message is too long for me. Put the text into a file of the repository and name it here.";
+        if (!refused)
+                refused = unusable(ctx, in);
         if (refused && start) {
                 intake_notice(in, key, refused, ret);
                 return;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { ANN, BOB, GENERAL, startWorld, textOf } from '../harness/world.mjs';
+import { ANN, BOB, BOT, GENERAL, startWorld, textOf } from '../harness/world.mjs';
 
 let world;
 before(async () => {
@@ -174,6 +174,23 @@ test('help, status, list, and words that do not exist', async () => {
   await thread.told(ANN, /say:ok/);
   await thread.reply('!dance');
   await thread.told(ANN, /do not know `?!dance/);
+});
+
+test('a mention without words, and files, are answered with what to do', async () => {
+  const told = (user, pattern) =>
+    world.slack.waitFor((s) => s.ephemerals.find((e) => e.user === user && pattern.test(textOf(e.message))), {
+      what: `${user} to be told ${pattern}`,
+    });
+  await world.slack.say(BOB, GENERAL, `<@${BOT}>`);
+  await told(BOB, /What shall I do/);
+  const thread = await world.start('say:Ready.');
+  await thread.says(/^Ready/);
+  const files = [{ id: 'F1', name: 'notes.txt', mimetype: 'text/plain', url_private: 'http://127.0.0.1:9/F1' }];
+  await world.slack.say(ANN, GENERAL, '', { thread_ts: thread.ts, subtype: 'file_share', files });
+  await told(ANN, /cannot pass files on/);
+  await world.slack.say(ANN, GENERAL, 'say:Read.', { thread_ts: thread.ts, subtype: 'file_share', files });
+  await thread.says(/^Read\./);
+  await told(ANN, /attached files do not/);
 });
 
 test('a model that fails says so, and a reply goes on', async () => {

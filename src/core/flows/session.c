@@ -45,6 +45,9 @@ static void enqueue(Flow *f, const FlowEvent *ev, bool will_start)
         n = session_queue_push(f, user, ts, json_str_or(ev->data, "text", ""));
         if (ts)
                 say_reaction(f, thread.channel, ts, "eyes");
+        if (json_array_size(json_at(ev->data, "files")) > 0)
+                say_ephemeral(f, &thread, user, ":paperclip:",
+                              "The text goes to the agent, the attached files do not; name their paths in the repository.");
         if (!will_start) {
                 _cleanup_free_ char *text = mem_printf("Queued as number %zu: it goes to the agent when the current turn ends.", n);
 
