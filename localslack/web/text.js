@@ -43,6 +43,7 @@ function special(inside, names) {
   if (target.startsWith('#')) return mention(`#${names.channel(target.slice(1)) ?? label ?? target.slice(1)}`);
   if (target.startsWith('!date')) return h('span', null, unescape(label ?? ''));
   if (target.startsWith('!')) return mention(`@${(label ?? target.slice(1)).replace(/^subteam\^/, '')}`);
+  if (!/^([a-z][a-z0-9+.-]*:\/\/|mailto:|tel:)/i.test(target)) return unescape(`<${inside}>`); // nothing that Slack marks
   return link(unescape(target), unescape(label ?? target));
 }
 
@@ -217,7 +218,7 @@ export function encode(text, users, channels) {
       const channel = channels.find((c) => c.name === name);
       return channel ? `${before}<#${channel.id}|${name}>` : whole;
     })
-    .replace(/(^|[\s(])(https?:\/\/[^\s<>)]+)/g, (whole, before, url) => `${before}<${url}>`);
+    .replace(/(^|[\s(])(https?:\/\/[^\s<>)]*[^\s<>).,;:!?])/g, (whole, before, url) => `${before}<${url}>`);
 }
 
 /** The reverse, for editing. */
