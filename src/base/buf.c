@@ -8,7 +8,7 @@
 void buf_deinit(Buf *b)
 {
         free(b->data);
-        *b = (Buf) {0};
+        *b = (Buf){0};
 }
 
 void buf_clear(Buf *b)

@@ -74,7 +74,8 @@ static void format_uuid(uint8_t b[16], int version, char ret[UUID_SIZE])
         b[6] = (uint8_t) ((b[6] & 0x0f) | version << 4);
         b[8] = (uint8_t) ((b[8] & 0x3f) | 0x80);
         snprintf(ret, UUID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                 b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+                 b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+                 b[15]);
 }
 
 void uuid4(char ret[UUID_SIZE])

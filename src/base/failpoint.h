@@ -1,5 +1,5 @@
-/* Named places at which a test can kill the process: `GATEWAY_FAILPOINT=turn.before_commit:3` sends SIGKILL at
- * the third pass. Compiled in only with -Dfailpoints=true; a release build has no trace of them. */
+/* Named places at which a test can kill the process: `GATEWAY_FAILPOINT=turn.before_commit:3` sends SIGKILL
+ * at the third pass. Compiled in only with -Dfailpoints=true; a release build has no trace of them. */
 #pragma once
 
 #ifdef ENABLE_FAILPOINTS

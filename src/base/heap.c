@@ -39,7 +39,7 @@ static void sift_down(Heap *h, size_t i)
 void heap_deinit(Heap *h)
 {
         free(h->nodes);
-        *h = (Heap) {0};
+        *h = (Heap){0};
 }
 
 void heap_insert(Heap *h, HeapNode *node, int64_t key)

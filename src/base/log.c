@@ -34,8 +34,8 @@ bool log_level_from_string(const char *word, LogLevel *ret)
 }
 
 /* Each marker is followed by the secret, up to the first byte that cannot belong to it. */
-static const char *const secret_markers[] = {"xoxb-", "xoxp-",   "xoxa-",  "xoxe-",   "xoxr-",
-                                             "xoxs-", "xapp-",   "ticket=", "Bearer ", "hooks.slack.com/",
+static const char *const secret_markers[] = {"xoxb-",     "xoxp-", "xoxa-",   "xoxe-",   "xoxr-",
+                                             "xoxs-",     "xapp-", "ticket=", "Bearer ", "hooks.slack.com/",
                                              "/response/"};
 
 void log_redact(char *text)

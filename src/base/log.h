@@ -23,12 +23,13 @@ void log_write(LogLevel level, const char *component, const char *format, ...) P
                         log_write((_level), __VA_ARGS__);                                                    \
         } while (0)
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
-#define log_info(...) log_at(LOG_INFO, __VA_ARGS__)
-#define log_warn(...) log_at(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
 #define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
 
 /* Logs a fault with the trace collected on its way up, and ends its journey: returns 0. */
 int log_fault(int r, const char *component, const char *what);
 
-/* Replaces secrets in `text` in place, without changing its length. Exposed for tests and for outgoing text. */
+/* Replaces secrets in `text` in place, without changing its length. Exposed for tests and for outgoing text.
+ */
 void log_redact(char *text);

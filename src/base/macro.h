@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ELEMENTSOF(_array) (sizeof(_array) / sizeof((_array)[0]))
+#define ELEMENTSOF(_array)                 (sizeof(_array) / sizeof((_array)[0]))
 #define container_of(_ptr, _type, _member) ((_type *) ((char *) (_ptr) -offsetof(_type, _member)))
-#define MAX2(_a, _b) ((_a) > (_b) ? (_a) : (_b))
-#define MIN2(_a, _b) ((_a) < (_b) ? (_a) : (_b))
-#define UNUSED __attribute__((unused))
-#define PRINTF_LIKE(_fmt, _first) __attribute__((format(printf, _fmt, _first)))
+#define MAX2(_a, _b)                       ((_a) > (_b) ? (_a) : (_b))
+#define MIN2(_a, _b)                       ((_a) < (_b) ? (_a) : (_b))
+#define UNUSED                             __attribute__((unused))
+#define PRINTF_LIKE(_fmt, _first)          __attribute__((format(printf, _fmt, _first)))
 
 /* `_cleanup_(x_freep) X *x = NULL;` frees at the end of the scope; `return take(x);` hands it on. */
 #define _cleanup_(_fn) __attribute__((cleanup(_fn)))

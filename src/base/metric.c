@@ -2,8 +2,8 @@
 
 #include <uthash.h>
 
-static const double bucket_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-                                       0.1,    0.25,  0.5,    1,     2.5,  5,     10,  30};
+static const double bucket_bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                       0.25,   0.5,   1,      2.5,   5,    10,    30};
 #define N_BUCKETS ELEMENTSOF(bucket_bounds)
 
 typedef enum MetricType { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM } MetricType;
@@ -32,7 +32,7 @@ void metrics_free(Metrics *m)
 
         if (!m)
                 return;
-        HASH_ITER(hh, m->series, s, next) {
+        HASH_ITER (hh, m->series, s, next) {
                 HASH_DEL(m->series, s);
                 free(s->key);
                 free(s->name);
@@ -107,12 +107,12 @@ static void render_histogram(const MetricSeries *s, Buf *out)
         const char *comma = *s->labels ? "," : "";
 
         for (size_t i = 0; i < N_BUCKETS; i++)
-                buf_printf(out, "%s_bucket{%s%sle=\"%g\"} %llu\n", s->name, s->labels, comma, bucket_bounds[i],
-                           (unsigned long long) s->buckets[i]);
+                buf_printf(out, "%s_bucket{%s%sle=\"%g\"} %llu\n", s->name, s->labels, comma,
+                           bucket_bounds[i], (unsigned long long) s->buckets[i]);
         buf_printf(out, "%s_bucket{%s%sle=\"+Inf\"} %llu\n", s->name, s->labels, comma,
                    (unsigned long long) s->count);
-        buf_printf(out, "%s_sum{%s} %.9g\n%s_count{%s} %llu\n", s->name, s->labels, s->value, s->name, s->labels,
-                   (unsigned long long) s->count);
+        buf_printf(out, "%s_sum{%s} %.9g\n%s_count{%s} %llu\n", s->name, s->labels, s->value, s->name,
+                   s->labels, (unsigned long long) s->count);
 }
 
 static int by_key(const MetricSeries *a, const MetricSeries *b)
@@ -128,7 +128,8 @@ void metrics_render(Metrics *m, Buf *out)
         HASH_SORT(m->series, by_key);
         for (const MetricSeries *s = m->series; s; s = s->hh.next) {
                 if (strcmp(previous, s->name) != 0)
-                        buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", s->name, s->help, s->name, types[s->type]);
+                        buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", s->name, s->help, s->name,
+                                   types[s->type]);
                 previous = s->name;
                 if (s->type == METRIC_HISTOGRAM)
                         render_histogram(s, out);

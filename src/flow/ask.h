@@ -1,15 +1,16 @@
 /* An ask: a durable command to the outside world, performed at least once after its turn has committed.
  *
- * Adapters (Slack, OpenCode, …) register the verbs they can perform. The engine starts an ask when its lane is
- * free, its verb has room and its rate bucket has a token; the adapter ends it with exactly one ask_done().
- * The result is delivered to the flow that asked, as an event named like the verb. */
+ * Adapters (Slack, OpenCode, …) register the verbs they can perform. The engine starts an ask when its lane
+ * is free, its verb has room and its rate bucket has a token; the adapter ends it with exactly one
+ * ask_done(). The result is delivered to the flow that asked, as an event named like the verb. */
 #pragma once
 
 #include "base/json.h"
 
 typedef enum AskOutcome {
         ASK_OK,
-        ASK_TEMPFAIL, /* may succeed later: the engine retries within the verb's bounds, then gives up with it */
+        ASK_TEMPFAIL, /* may succeed later: the engine retries within the verb's bounds, then gives up with it
+                       */
         ASK_PERMFAIL, /* will never succeed as it is */
 } AskOutcome;
 
@@ -22,7 +23,7 @@ typedef enum AskPriority {
 
 /* Read-only for adapters; valid from start() until ask_done(). */
 typedef struct Ask {
-        const char *key;  /* stable for ever, unique: the source of idempotency keys ("a4f0…/12") */
+        const char *key; /* stable for ever, unique: the source of idempotency keys ("a4f0…/12") */
         const char *verb;
         const char *lane; /* "" = none */
         const json_t *args;
@@ -34,8 +35,8 @@ typedef struct Ask {
 
 typedef struct AskResult {
         AskOutcome outcome;
-        json_t *value;          /* stolen; an object, or NULL for {}. On failure {"error":"code","message":"…"} */
-        bool uncertain;         /* TEMPFAIL only: the effect may have happened nevertheless */
+        json_t *value;  /* stolen; an object, or NULL for {}. On failure {"error":"code","message":"…"} */
+        bool uncertain; /* TEMPFAIL only: the effect may have happened nevertheless */
         int64_t retry_after_ms; /* TEMPFAIL only: the peer's own wish; 0 = the verb's backoff */
 } AskResult;
 
@@ -45,8 +46,8 @@ typedef struct AskVerb {
         unsigned max_attempts; /* 1 = perishable: tried once, never again after a restart */
         int64_t deadline_ms;   /* after which no new attempt is made, counted from created_ms */
         int64_t backoff_ms;    /* before the second attempt; doubles, with jitter, up to 30 s */
-        /* Milliseconds until a token is free, 0 = now. Asked right before start(), which then takes the token.
-         * May be NULL. */
+        /* Milliseconds until a token is free, 0 = now. Asked right before start(), which then takes the
+         * token. May be NULL. */
         int64_t (*wait_ms)(void *owner, const Ask *ask);
         /* Called instead of start() when the ask is uncertain: finds out whether it has already happened, and
          * ends in ask_done() if so, in ask_absent() if not. NULL: a second start() is harmless by itself, for
@@ -63,7 +64,7 @@ void ask_absent(Ask *ask);
 /* Shorthands for adapters. */
 static inline void ask_ok(Ask *ask, json_t *value /* stolen */)
 {
-        ask_done(ask, &(AskResult) {.outcome = ASK_OK, .value = value});
+        ask_done(ask, &(AskResult){.outcome = ASK_OK, .value = value});
 }
 static inline json_t *ask_error(const char *code, const char *message)
 {
@@ -71,13 +72,13 @@ static inline json_t *ask_error(const char *code, const char *message)
 }
 static inline void ask_permfail(Ask *ask, const char *code, const char *message)
 {
-        ask_done(ask, &(AskResult) {.outcome = ASK_PERMFAIL, .value = ask_error(code, message)});
+        ask_done(ask, &(AskResult){.outcome = ASK_PERMFAIL, .value = ask_error(code, message)});
 }
 static inline void ask_tempfail(Ask *ask, const char *code, const char *message, bool uncertain,
                                 int64_t retry_after_ms)
 {
-        ask_done(ask, &(AskResult) {.outcome = ASK_TEMPFAIL,
-                                    .value = ask_error(code, message),
-                                    .uncertain = uncertain,
-                                    .retry_after_ms = retry_after_ms});
+        ask_done(ask, &(AskResult){.outcome = ASK_TEMPFAIL,
+                                   .value = ask_error(code, message),
+                                   .uncertain = uncertain,
+                                   .retry_after_ms = retry_after_ms});
 }

@@ -1,9 +1,9 @@
 /* The outbox in memory: lanes, priorities, coalescing, rate buckets, retries.
  *
- * An ask becomes visible here when its turn has committed, and goes when a turn has consumed its result; a crash in
- * between finds its row and performs it again, marked uncertain. Within a lane one ask is under way at a time, in the
- * order of asking, except that a more urgent one overtakes whatever has not been started: a question is never behind
- * progress, and progress that waits for a rate bucket never blocks a final state. */
+ * An ask becomes visible here when its turn has committed, and goes when a turn has consumed its result; a
+ * crash in between finds its row and performs it again, marked uncertain. Within a lane one ask is under way
+ * at a time, in the order of asking, except that a more urgent one overtakes whatever has not been started: a
+ * question is never behind progress, and progress that waits for a rate bucket never blocks a final state. */
 #include "flow/engine-internal.h"
 
 #include "base/clock.h"
@@ -112,12 +112,13 @@ AskEntry *asks_create(FlowEngine *e, int64_t flow_id, const JournalRecord *rec, 
         list_init(&a->link);
         list_append(&e->asks, &a->all_link);
         HASH_FIND_STR(e->verbs, rec->kind, a->verb);
-        a->ask = (Ask) {
+        a->ask = (Ask){
                 .key = a->key,
                 .verb = a->verb_name,
                 .lane = a->lane_name,
                 .args = args,
-                .priority = (AskPriority) MIN2(MAX2(rec->number, (int64_t) 0), (int64_t) ASK_N_PRIORITIES - 1),
+                .priority =
+                        (AskPriority) MIN2(MAX2(rec->number, (int64_t) 0), (int64_t) ASK_N_PRIORITIES - 1),
                 .created_ms = rec->at_ms,
         };
         if (*a->word) {
@@ -140,7 +141,7 @@ void asks_batch_add(EngineBatch *batch, AskEntry *entry)
 
 void asks_batch_drop(EngineBatch *batch)
 {
-        list_for_each_safe(node, &batch->asks)
+        list_for_each_safe (node, &batch->asks)
                 entry_free(list_entry(node, AskEntry, link));
 }
 
@@ -256,7 +257,7 @@ static void release(AskEntry *a)
 void asks_release(FlowEngine *e, EngineBatch *batch)
 {
         (void) e;
-        list_for_each_safe(node, &batch->asks) {
+        list_for_each_safe (node, &batch->asks) {
                 list_remove(node);
                 release(list_entry(node, AskEntry, link));
         }
@@ -349,7 +350,8 @@ static void start(AskEntry *a)
                 return;
         }
         if (a->ask.uncertain && v->verb->max_attempts == 1) {
-                finish(a, ASK_TEMPFAIL, ask_error("interrupted", "the gateway was restarted while it was under way"));
+                finish(a, ASK_TEMPFAIL,
+                       ask_error("interrupted", "the gateway was restarted while it was under way"));
                 return;
         }
         wait_ms = v->verb->wait_ms ? v->verb->wait_ms(v->owner, &a->ask) : 0;
@@ -375,7 +377,7 @@ void asks_pump(FlowEngine *e)
         if (e->stopping)
                 return;
         for (unsigned priority = 0; priority < ASK_N_PRIORITIES; priority++)
-                HASH_ITER(hh, e->verbs, v, next) {
+                HASH_ITER (hh, e->verbs, v, next) {
                         unsigned max = v->verb->max_inflight;
 
                         while (!list_empty(&v->ready[priority]) && (max == 0 || v->n_inflight < max))
@@ -411,7 +413,7 @@ void flow_engine_kick(FlowEngine *e)
                 if (a->for_token)
                         list_append(&due, &a->link);
         }
-        list_for_each_safe(node, &due) {
+        list_for_each_safe (node, &due) {
                 AskEntry *a = list_entry(node, AskEntry, link);
 
                 list_remove(node);
@@ -486,14 +488,14 @@ void asks_deinit(FlowEngine *e)
         Lane *lane, *lane_next;
 
         /* What is in flight belongs to adapters that are gone by now; the rows stay for the next start. */
-        list_for_each_safe(node, &e->asks)
+        list_for_each_safe (node, &e->asks)
                 entry_free(list_entry(node, AskEntry, all_link));
-        HASH_ITER(hh, e->lanes, lane, lane_next) {
+        HASH_ITER (hh, e->lanes, lane, lane_next) {
                 HASH_DEL(e->lanes, lane);
                 free(lane->name);
                 free(lane);
         }
-        HASH_ITER(hh, e->verbs, v, v_next) {
+        HASH_ITER (hh, e->verbs, v, v_next) {
                 HASH_DEL(e->verbs, v);
                 free(v);
         }

@@ -1,5 +1,5 @@
-/* Shared by the engine's own files: engine.c (slots, batches, delivery), turn.c (one turn), asks.c (the outbox),
- * timers.c. */
+/* Shared by the engine's own files: engine.c (slots, batches, delivery), turn.c (one turn), asks.c (the
+ * outbox), timers.c. */
 #pragma once
 
 #include <uthash.h>
@@ -8,21 +8,21 @@
 #include "flow/engine.h"
 
 #define FLOW_REF_SIZE 17
-#define EVENT_ENTER "enter"
-#define EVENT_TIMER "timer"
+#define EVENT_ENTER   "enter"
+#define EVENT_TIMER   "timer"
 
 /* One thing to be consumed by one turn. */
 typedef struct EventItem {
         List link;
         char *name, *tag;
-        char *text;       /* JSON of the data, parsed when its turn comes; NULL = {} */
-        json_t *data;     /* or already parsed */
+        char *text;   /* JSON of the data, parsed when its turn comes; NULL = {} */
+        json_t *data; /* or already parsed */
         AskOutcome outcome;
         int64_t inbox_id; /* row to delete with the turn; 0 = none */
         int64_t ask_id;   /* likewise */
         bool volatile_;   /* dropped rather than parked */
         unsigned n_faults;
-        uint64_t seed;    /* of the turn's random numbers; the same when it is tried again */
+        uint64_t seed; /* of the turn's random numbers; the same when it is tried again */
 } EventItem;
 
 typedef enum SlotState { SLOT_LOADING, SLOT_READY, SLOT_GONE } SlotState;
@@ -34,13 +34,13 @@ typedef struct Slot {
         SlotState state;
         const FlowKind *kind;
         const FlowStep *step;
-        char *data;         /* JSON text as last written */
+        char *data; /* JSON text as last written */
         bool quarantined;
         List queue, parked; /* of EventItem */
         unsigned n_parked;
-        List run_link;      /* in engine->runnable */
-        List idle_link;     /* in engine->idle, least recently used first */
-        LoopTimer *again;   /* waits before a faulting event is tried again */
+        List run_link;    /* in engine->runnable */
+        List idle_link;   /* in engine->idle, least recently used first */
+        LoopTimer *again; /* waits before a faulting event is tried again */
         UT_hash_handle hh;
 } Slot;
 
@@ -105,14 +105,14 @@ struct FlowEngine {
         VerbEntry *verbs;
         Lane *lanes;
         AskEntry *coalesced;
-        List asks; /* all of them */
+        List asks;     /* all of them */
         Heap ask_heap; /* asks that wait for a time */
         LoopTimer *ask_timer;
         bool pump_scheduled;
 
         struct {
-                MetricSeries *turns, *faults, *quarantined, *ignored, *parked, *failed, *duplicates, *unrouted,
-                        *refused, *commit_failures, *asks_pending, *asks_dead, *slots;
+                MetricSeries *turns, *faults, *quarantined, *ignored, *parked, *failed, *duplicates,
+                        *unrouted, *refused, *commit_failures, *asks_pending, *asks_dead, *slots;
         } metrics;
 };
 

@@ -1,10 +1,10 @@
 /* Slots, batches and delivery: how an event becomes a durable row, then a turn, then effects.
  *
- *   flow_deliver() → DELIVER record → commit → done() acknowledges → the event is queued at its slot → turn_run()
- *   → records of the next batch → commit → asks are released.
+ *   flow_deliver() → DELIVER record → commit → done() acknowledges → the event is queued at its slot →
+ * turn_run() → records of the next batch → commit → asks are released.
  *
- * A batch whose commit fails (full disk, I/O error) is kept and tried again, with everything behind it in order; the
- * turns in memory stay valid, nothing is acknowledged meanwhile, and health says so. */
+ * A batch whose commit fails (full disk, I/O error) is kept and tried again, with everything behind it in
+ * order; the turns in memory stay valid, nothing is acknowledged meanwhile, and health says so. */
 #include "flow/engine-internal.h"
 
 #include <stdio.h>
@@ -15,16 +15,16 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 
-#define MAX_INFLIGHT_BATCHES 2
-#define TURNS_PER_ITERATION 512
+#define MAX_INFLIGHT_BATCHES    2
+#define TURNS_PER_ITERATION     512
 #define DEFAULT_COMMIT_RETRY_MS 1000
-#define DEFAULT_FAULT_PAUSE_MS 1000
-#define PRUNE_EVERY_MS (60 * 1000)
-#define PRUNE_FULL_ROWS 1000 /* as many were pruned at once: more are waiting */
-#define SEEN_KEPT_MS (30LL * 24 * 3600 * 1000)
-#define DEFAULT_MAX_PENDING 20000
-#define DEFAULT_MAX_SLOTS 512
-#define KNOWN_MAX 4096
+#define DEFAULT_FAULT_PAUSE_MS  1000
+#define PRUNE_EVERY_MS          (60 * 1000)
+#define PRUNE_FULL_ROWS         1000 /* as many were pruned at once: more are waiting */
+#define SEEN_KEPT_MS            (30LL * 24 * 3600 * 1000)
+#define DEFAULT_MAX_PENDING     20000
+#define DEFAULT_MAX_SLOTS       512
+#define KNOWN_MAX               4096
 
 static void schedule_flush(FlowEngine *e);
 static void batch_done(JournalBatch *journal, int r);
@@ -125,7 +125,7 @@ static void on_retry_commit(void *userdata)
 {
         FlowEngine *e = userdata;
 
-        list_for_each_safe(node, &e->stalled) {
+        list_for_each_safe (node, &e->stalled) {
                 list_remove(node);
                 submit(e, list_entry(node, EngineBatch, link));
         }
@@ -158,7 +158,7 @@ static Slot *slot_new(FlowEngine *e, int64_t flow_id)
 
 static void drop_items(List *items)
 {
-        list_for_each_safe(node, items)
+        list_for_each_safe (node, items)
                 event_item_free(list_entry(node, EventItem, link));
 }
 
@@ -204,7 +204,7 @@ static void slot_load(Slot *slot)
 /* Events for a flow that has ended: an ask's row goes, everything else is nobody's. */
 static void discard_for_gone(FlowEngine *e, Slot *slot)
 {
-        list_for_each_safe(node, &slot->queue) {
+        list_for_each_safe (node, &slot->queue) {
                 EventItem *item = list_entry(node, EventItem, link);
 
                 if (item->ask_id)
@@ -328,7 +328,7 @@ static EventItem *item_from_row(const char *event, const char *data, int64_t inb
 
 static bool queue_has(const Slot *slot, int64_t inbox_id)
 {
-        list_for_each(node, (List *) &slot->queue)
+        list_for_each (node, (List *) &slot->queue)
                 if (list_entry(node, EventItem, link)->inbox_id == inbox_id)
                         return true;
         return false;
@@ -391,8 +391,9 @@ static void slot_loaded(FlowEngine *e, const JournalRecord *rec)
         first = slot->queue.next;
         for (size_t i = 0; i < f->n_inbox; i++)
                 if (!queue_has(slot, f->inbox[i].id))
-                        list_insert_before(first,
-                                           &item_from_row(f->inbox[i].event, f->inbox[i].data, f->inbox[i].id)->link);
+                        list_insert_before(
+                                first,
+                                &item_from_row(f->inbox[i].event, f->inbox[i].data, f->inbox[i].id)->link);
         engine_slot_run(slot);
 }
 
@@ -539,7 +540,7 @@ static void refuse(FlowEngine *e, const FlowDelivery *d)
         if (d->done) {
                 DeliveryDone *copy = mem_new(DeliveryDone);
 
-                *copy = (DeliveryDone) {.done = d->done, .userdata = d->userdata};
+                *copy = (DeliveryDone){.done = d->done, .userdata = d->userdata};
                 loop_defer(e->loop, on_refused, copy);
         }
         free(d->json);
@@ -551,7 +552,7 @@ static void add_delivery(EngineBatch *b, size_t record, const FlowDelivery *d)
                 b->size_deliveries = b->size_deliveries ? b->size_deliveries * 2 : 32;
                 b->deliveries = mem_resize(b->deliveries, b->size_deliveries * sizeof(*b->deliveries));
         }
-        b->deliveries[b->n_deliveries++] = (DeliveryDone) {record, d->done, d->userdata};
+        b->deliveries[b->n_deliveries++] = (DeliveryDone){record, d->done, d->userdata};
         b->engine->n_pending++;
 }
 
@@ -600,8 +601,8 @@ void flow_hint(FlowEngine *e, const char *address, const char *event, json_t *da
         engine_push(e, k->flow_id, item);
 }
 
-static void list_records(FlowEngine *e, JournalRecordType type, const char *kind, const char *status, int64_t limit,
-                         FlowListFn done, void *userdata)
+static void list_records(FlowEngine *e, JournalRecordType type, const char *kind, const char *status,
+                         int64_t limit, FlowListFn done, void *userdata)
 {
         EngineBatch *b = engine_batch(e);
         JournalRecord *rec = journal_batch_add(b->journal, type);
@@ -610,7 +611,7 @@ static void list_records(FlowEngine *e, JournalRecordType type, const char *kind
         rec->status = journal_batch_string(b->journal, status);
         rec->number = limit;
         b->lists = mem_resize(b->lists, (b->n_lists + 1) * sizeof(*b->lists));
-        b->lists[b->n_lists++] = (ListDone) {b->journal->n_records - 1, done, userdata};
+        b->lists[b->n_lists++] = (ListDone){b->journal->n_records - 1, done, userdata};
 }
 
 void flow_engine_list(FlowEngine *e, const char *kind, const char *status, int64_t limit, FlowListFn done,
@@ -643,28 +644,36 @@ static void on_prune(void *userdata)
 {
         FlowEngine *e = userdata;
 
-        journal_batch_add(engine_batch(e)->journal, JOURNAL_PRUNE)->at_ms = clock_realtime_ms() - SEEN_KEPT_MS;
+        journal_batch_add(engine_batch(e)->journal, JOURNAL_PRUNE)->at_ms =
+                clock_realtime_ms() - SEEN_KEPT_MS;
         loop_timer_set(e->prune, PRUNE_EVERY_MS);
 }
 
 static void make_metrics(FlowEngine *e, Metrics *m)
 {
         e->metrics.turns = metrics_counter(m, "flow_turns_total", "Steps run.", NULL);
-        e->metrics.faults = metrics_counter(m, "flow_faults_total", "Turns undone because the step faulted.", NULL);
-        e->metrics.quarantined = metrics_counter(m, "flow_quarantined_total", "Flows put aside after faults.", NULL);
+        e->metrics.faults =
+                metrics_counter(m, "flow_faults_total", "Turns undone because the step faulted.", NULL);
+        e->metrics.quarantined =
+                metrics_counter(m, "flow_quarantined_total", "Flows put aside after faults.", NULL);
         e->metrics.ignored = metrics_counter(m, "flow_ignored_total", "Events a step had no use for.", NULL);
-        e->metrics.parked = metrics_counter(m, "flow_parked_total", "Events that came too early and wait.", NULL);
+        e->metrics.parked =
+                metrics_counter(m, "flow_parked_total", "Events that came too early and wait.", NULL);
         e->metrics.failed = metrics_counter(m, "flow_failed_total", "Flows that ended as failures.", NULL);
-        e->metrics.duplicates = metrics_counter(m, "flow_duplicates_total", "Deliveries accepted before.", NULL);
+        e->metrics.duplicates =
+                metrics_counter(m, "flow_duplicates_total", "Deliveries accepted before.", NULL);
         e->metrics.unrouted = metrics_counter(m, "flow_unrouted_total", "Deliveries for no flow.", NULL);
         e->metrics.refused = metrics_counter(m, "flow_refused_total", "Deliveries refused under load.", NULL);
-        e->metrics.commit_failures = metrics_counter(m, "journal_commit_failures_total", "Failed commits.", NULL);
+        e->metrics.commit_failures =
+                metrics_counter(m, "journal_commit_failures_total", "Failed commits.", NULL);
         e->metrics.asks_pending = metrics_gauge(m, "flow_asks_pending", "Asks not yet ended.", NULL);
-        e->metrics.asks_dead = metrics_counter(m, "flow_asks_dead_total", "Failed asks nobody could use.", NULL);
+        e->metrics.asks_dead =
+                metrics_counter(m, "flow_asks_dead_total", "Failed asks nobody could use.", NULL);
         e->metrics.slots = metrics_gauge(m, "flow_slots", "Flows in memory.", NULL);
 }
 
-int flow_engine_new(FlowEngine **ret, Loop *loop, Journal *journal, Metrics *metrics, const FlowEngineConfig *config)
+int flow_engine_new(FlowEngine **ret, Loop *loop, Journal *journal, Metrics *metrics,
+                    const FlowEngineConfig *config)
 {
         FlowEngine *e = mem_new(FlowEngine);
 
@@ -740,9 +749,9 @@ void flow_engine_free(FlowEngine *e)
                 return;
         if (e->open)
                 batch_free(e->open);
-        list_for_each_safe(node, &e->stalled)
+        list_for_each_safe (node, &e->stalled)
                 batch_free(list_entry(node, EngineBatch, link));
-        HASH_ITER(hh, e->slots, slot, next)
+        HASH_ITER (hh, e->slots, slot, next)
                 slot_free(slot);
         while (e->known)
                 known_free(e, e->known);

@@ -1,8 +1,8 @@
-/* The engine, as the composition root sees it: kinds and verbs are registered, events are delivered, and every
- * accepted event leads to exactly one turn, whatever dies meanwhile.
+/* The engine, as the composition root sees it: kinds and verbs are registered, events are delivered, and
+ * every accepted event leads to exactly one turn, whatever dies meanwhile.
  *
- * The turn runs in memory on the loop thread, at once and on top of turns that are not yet committed: batches commit
- * in order, so the later turn can never survive without the earlier one. What leaves the process (an
+ * The turn runs in memory on the loop thread, at once and on top of turns that are not yet committed: batches
+ * commit in order, so the later turn can never survive without the earlier one. What leaves the process (an
  * acknowledgement, the start of an ask) waits for the commit. */
 #pragma once
 
@@ -14,10 +14,10 @@ typedef struct FlowEngine FlowEngine;
 
 typedef struct FlowEngineConfig {
         const FlowKind *const *kinds; /* NULL-terminated, static */
-        unsigned max_pending;         /* deliveries not yet durable, before more are refused; default 20,000 */
-        unsigned max_slots;           /* idle flows kept in memory; default 512 */
-        unsigned fault_pause_ms;      /* before an event that faulted is tried again; default 1000 */
-        unsigned commit_retry_ms;     /* before a failed commit is tried again; default 1000 */
+        unsigned max_pending;     /* deliveries not yet durable, before more are refused; default 20,000 */
+        unsigned max_slots;       /* idle flows kept in memory; default 512 */
+        unsigned fault_pause_ms;  /* before an event that faulted is tried again; default 1000 */
+        unsigned commit_retry_ms; /* before a failed commit is tried again; default 1000 */
 } FlowEngineConfig;
 
 int flow_engine_new(FlowEngine **ret, Loop *loop, Journal *journal /* borrowed */, Metrics *metrics,
@@ -26,8 +26,8 @@ int flow_engine_new(FlowEngine **ret, Loop *loop, Journal *journal /* borrowed *
 void flow_engine_add_verb(FlowEngine *e, const AskVerb *verb, void *owner);
 /* Takes up what a restart left: pending asks (as uncertain), timers, waiting events. */
 int flow_engine_start(FlowEngine *e);
-/* No new asks are started and no new deliveries accepted; `done` once everything submitted is durable: never, on a
- * disk that stays full, so that the caller sets a deadline. */
+/* No new asks are started and no new deliveries accepted; `done` once everything submitted is durable: never,
+ * on a disk that stays full, so that the caller sets a deadline. */
 void flow_engine_stop(FlowEngine *e, LoopFn done, void *userdata);
 void flow_engine_free(FlowEngine *e);
 DEFINE_CLEANUP(FlowEngine *, flow_engine_free);
@@ -41,7 +41,7 @@ typedef enum FlowDelivered {
 
 typedef struct FlowDelivery {
         const char *address;
-        const char *kind;      /* makes a flow when none has the address; NULL = it must exist */
+        const char *kind; /* makes a flow when none has the address; NULL = it must exist */
         const char *event;
         const char *dedup_key; /* NULL: may be delivered any number of times */
         char *json;            /* stolen: the event's data, an object as JSON text; NULL = {} */
@@ -50,11 +50,12 @@ typedef struct FlowDelivery {
         void *userdata;
 } FlowDelivery;
 void flow_deliver(FlowEngine *e, const FlowDelivery *d);
-/* For what may be lost: is never stored, costs no commit of its own. Reaches a flow only through an address at which
- * something durable has been delivered since the start, and not too long ago. */
+/* For what may be lost: is never stored, costs no commit of its own. Reaches a flow only through an address
+ * at which something durable has been delivered since the start, and not too long ago. */
 void flow_hint(FlowEngine *e, const char *address, const char *event, json_t *data /* stolen */);
 
-/* An adapter's circumstances changed (a bridge connected): asks that waited for their wait_ms() are asked again. */
+/* An adapter's circumstances changed (a bridge connected): asks that waited for their wait_ms() are asked
+ * again. */
 void flow_engine_kick(FlowEngine *e);
 
 bool flow_engine_healthy(const FlowEngine *e); /* false while the journal cannot commit */

@@ -32,11 +32,12 @@ typedef struct FlowStep {
 } FlowStep;
 
 typedef struct FlowKind {
-        const char *name; /* stored: append-only */
-        int version;      /* of the data */
-        const FlowStep *const *steps; /* NULL-terminated; the first one is where a new flow starts, with `enter`
-                                       * skipped and its first event as the first thing it sees */
-        /* Brings data of an older version up to date in place; may be NULL while version is 1. < 0 = cannot. */
+        const char *name;             /* stored: append-only */
+        int version;                  /* of the data */
+        const FlowStep *const *steps; /* NULL-terminated; the first one is where a new flow starts, with
+                                       * `enter` skipped and its first event as the first thing it sees */
+        /* Brings data of an older version up to date in place; may be NULL while version is 1. < 0 = cannot.
+         */
         int (*upgrade)(json_t *data, int from_version);
 } FlowKind;
 
@@ -45,11 +46,12 @@ bool flow_event_is_enter(const FlowEvent *ev);
 bool flow_event_is_timer(const FlowEvent *ev, const char *name);
 bool flow_event_is_ask(const FlowEvent *ev, const char *verb, const char *tag /* NULL = any */);
 
-json_t *flow_data(Flow *f);           /* the flow's own object, to be changed in place */
-const char *flow_ref(const Flow *f);  /* 16 hex digits, unguessable: the address "flow:<ref>" reaches the flow */
+json_t *flow_data(Flow *f); /* the flow's own object, to be changed in place */
+const char *flow_ref(
+        const Flow *f); /* 16 hex digits, unguessable: the address "flow:<ref>" reaches the flow */
 const char *flow_step_name(const Flow *f);
-int64_t flow_now_ms(const Flow *f);   /* real time of this turn */
-uint64_t flow_random(Flow *f);        /* the same again when the turn is tried again */
+int64_t flow_now_ms(const Flow *f); /* real time of this turn */
+uint64_t flow_random(Flow *f);      /* the same again when the turn is tried again */
 
 FlowVerdict flow_go(Flow *f, const FlowStep *next); /* returns FLOW_GO */
 
@@ -73,7 +75,7 @@ void flow_timer_cancel(Flow *f, const char *name);
 void flow_address_add(Flow *f, const char *address);
 void flow_address_remove(Flow *f, const char *address);
 
-/* A message to whichever flow has that address when the turn commits; without one it is dropped. With `kind`, a
- * new flow is made for it then. */
+/* A message to whichever flow has that address when the turn commits; without one it is dropped. With `kind`,
+ * a new flow is made for it then. */
 void flow_send(Flow *f, const char *address, const char *event, json_t *data /* stolen, NULL = {} */);
 void flow_spawn(Flow *f, const char *kind, const char *address, const char *event, json_t *data /* stolen */);

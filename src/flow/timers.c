@@ -1,10 +1,12 @@
-/* Timers of all flows in one heap under one loop timer. Their rows are written by the turn that sets them; here they
- * only come due. Due times are real time: a timer set before a restart, or a suspend, is still right after it. */
+/* Timers of all flows in one heap under one loop timer. Their rows are written by the turn that sets them;
+ * here they only come due. Due times are real time: a timer set before a restart, or a suspend, is still
+ * right after it. */
 #include "flow/engine-internal.h"
 
 #include "base/clock.h"
 
-/* Real time may jump; the loop timer counts monotonic time. Looking again at least this often bounds the error. */
+/* Real time may jump; the loop timer counts monotonic time. Looking again at least this often bounds the
+ * error. */
 #define LOOK_AGAIN_MS 30000
 
 typedef struct TimerEntry {
@@ -27,7 +29,8 @@ static void rearm(FlowEngine *e)
         if (!min)
                 loop_timer_clear(e->timer);
         else
-                loop_timer_set(e->timer, MIN2(MAX2(min->key - clock_realtime_ms(), (int64_t) 0), (int64_t) LOOK_AGAIN_MS));
+                loop_timer_set(e->timer, MIN2(MAX2(min->key - clock_realtime_ms(), (int64_t) 0),
+                                              (int64_t) LOOK_AGAIN_MS));
 }
 
 static void entry_free(FlowEngine *e, TimerEntry *t)
@@ -68,7 +71,7 @@ static void on_due(void *userdata)
 
 static TimerEntry *find(TimerSet *set, const char *name)
 {
-        list_for_each(node, &set->entries) {
+        list_for_each (node, &set->entries) {
                 TimerEntry *t = list_entry(node, TimerEntry, link);
 
                 if (str_equal(t->name, name))
@@ -109,7 +112,7 @@ void timers_cancel(FlowEngine *e, int64_t flow_id, const char *name)
         HASH_FIND(hh, e->timer_sets, &flow_id, sizeof(flow_id), set);
         if (!set)
                 return;
-        list_for_each_safe(node, &set->entries) {
+        list_for_each_safe (node, &set->entries) {
                 TimerEntry *t = list_entry(node, TimerEntry, link);
 
                 if (!name || str_equal(t->name, name))
@@ -128,8 +131,8 @@ void timers_deinit(FlowEngine *e)
 {
         TimerSet *set, *next;
 
-        HASH_ITER(hh, e->timer_sets, set, next) {
-                list_for_each_safe(node, &set->entries)
+        HASH_ITER (hh, e->timer_sets, set, next) {
+                list_for_each_safe (node, &set->entries)
                         entry_free(e, list_entry(node, TimerEntry, link));
                 set_free_if_empty(e, set);
         }

@@ -1,7 +1,8 @@
 /* One turn: an event, a step, and everything that follows from it, collected first and written together.
  *
- * The step works on a copy of the flow's data parsed for this turn; its effects are gathered in the Flow object. Only
- * when it has decided do they become records of the open batch. A fault leaves no trace of the turn. */
+ * The step works on a copy of the flow's data parsed for this turn; its effects are gathered in the Flow
+ * object. Only when it has decided do they become records of the open batch. A fault leaves no trace of the
+ * turn. */
 #include "flow/engine-internal.h"
 
 #include <stdio.h>
@@ -12,8 +13,8 @@
 #include "base/log.h"
 
 #define GO_CHAIN_MAX 16
-#define PARKED_MAX 256
-#define FAULTS_MAX 3
+#define PARKED_MAX   256
+#define FAULTS_MAX   3
 
 typedef enum EffectType {
         EFFECT_ASK,
@@ -110,7 +111,7 @@ static Effect *effect(Flow *f, EffectType type, const char *name)
                 f->effects = mem_resize(f->effects, f->size_effects * sizeof(*f->effects));
         }
         x = &f->effects[f->n_effects++];
-        *x = (Effect) {.type = type, .name = mem_strdup(name)};
+        *x = (Effect){.type = type, .name = mem_strdup(name)};
         return x;
 }
 
@@ -220,7 +221,7 @@ static void write_ask(Flow *f, EngineBatch *batch, Effect *x)
 /* A timer that fired while this turn was waiting must not reach the step that has just cancelled it. */
 static void drop_fired_timers(Slot *slot, EngineBatch *batch, const char *name)
 {
-        list_for_each_safe(node, &slot->queue) {
+        list_for_each_safe (node, &slot->queue) {
                 EventItem *item = list_entry(node, EventItem, link);
 
                 if (!str_equal(item->name, EVENT_TIMER) || (name && !str_equal(item->tag, name)))
@@ -235,7 +236,8 @@ static void write_timer(Flow *f, EngineBatch *batch, const Effect *x)
 {
         FlowEngine *e = f->slot->engine;
         bool set = x->type == EFFECT_TIMER;
-        JournalRecord *rec = journal_batch_add(batch->journal, set ? JOURNAL_TIMER_PUT : JOURNAL_TIMER_DELETE);
+        JournalRecord *rec =
+                journal_batch_add(batch->journal, set ? JOURNAL_TIMER_PUT : JOURNAL_TIMER_DELETE);
 
         rec->flow_id = f->slot->flow_id;
         rec->key = journal_batch_string(batch->journal, x->name);
@@ -280,8 +282,8 @@ static void write_effect(Flow *f, EngineBatch *batch, Effect *x)
         case EFFECT_SEND: write_send(f, batch, x); break;
         case EFFECT_ADDRESS:
         case EFFECT_ADDRESS_REMOVE:
-                rec = journal_batch_add(batch->journal,
-                                        x->type == EFFECT_ADDRESS ? JOURNAL_ADDRESS_PUT : JOURNAL_ADDRESS_DELETE);
+                rec = journal_batch_add(batch->journal, x->type == EFFECT_ADDRESS ? JOURNAL_ADDRESS_PUT
+                                                                                  : JOURNAL_ADDRESS_DELETE);
                 rec->address = journal_batch_string(batch->journal, x->name);
                 rec->flow_id = f->slot->flow_id;
                 break;
@@ -296,7 +298,8 @@ static const char *item_text(EventItem *item)
         return item->text;
 }
 
-/* The event is consumed: its row, ask or timer goes with the turn. `dead`: the flow could not use a failure. */
+/* The event is consumed: its row, ask or timer goes with the turn. `dead`: the flow could not use a failure.
+ */
 static void write_consumed(Slot *slot, EngineBatch *batch, EventItem *item, bool dead)
 {
         JournalRecord *rec;
@@ -332,8 +335,8 @@ static void store_event(Slot *slot, EngineBatch *batch, EventItem *item)
         rec->id = item->inbox_id = engine_next_id(slot->engine);
         rec->flow_id = slot->flow_id;
         if (item->tag || item->outcome != ASK_OK) {
-                _cleanup_free_ char *full = mem_printf("%s\t%s\t%d", item->name, item->tag ? item->tag : "",
-                                                            (int) item->outcome);
+                _cleanup_free_ char *full =
+                        mem_printf("%s\t%s\t%d", item->name, item->tag ? item->tag : "", (int) item->outcome);
 
                 rec->event = journal_batch_string(batch->journal, full);
         } else
@@ -372,7 +375,7 @@ static void unpark(Slot *slot)
 
 void turn_put_aside(Slot *slot)
 {
-        list_for_each_safe(node, &slot->queue) {
+        list_for_each_safe (node, &slot->queue) {
                 EventItem *item = list_entry(node, EventItem, link);
 
                 if (!item->volatile_)
@@ -435,8 +438,8 @@ static FlowVerdict decide(Flow *f, const FlowEvent *ev)
                 if (!f->next || n >= GO_CHAIN_MAX)
                         return FLOW_FAULT;
                 effect(f, EFFECT_TIMERS_CLEAR, NULL);
-                log_debug("flow", "%s %s: %s → %s on %s", f->slot->kind->name, f->ref, f->step->name, f->next->name,
-                          ev->name);
+                log_debug("flow", "%s %s: %s → %s on %s", f->slot->kind->name, f->ref, f->step->name,
+                          f->next->name, ev->name);
                 f->step = take(f->next);
                 v = f->step->on(f, &enter);
                 if (v == FLOW_IGNORE || v == FLOW_LATER)
@@ -501,13 +504,14 @@ void turn_run(Slot *slot)
         list_remove(&item->link);
         snprintf(f.ref, sizeof(f.ref), "%016llx", (unsigned long long) slot->flow_id);
         if (!item->seed) /* rows have ids of one counter; what has no row yet draws its own */
-                item->seed = item->inbox_id + item->ask_id ? (uint64_t) (item->inbox_id + item->ask_id) : random_u64();
+                item->seed = item->inbox_id + item->ask_id ? (uint64_t) (item->inbox_id + item->ask_id)
+                                                           : random_u64();
         f.random_state = (uint64_t) slot->flow_id ^ item->seed;
         f.data = json_parse(slot->data, strlen(slot->data), NULL);
         ev.data = event_data(item);
         if (!json_is_object(f.data) || !json_is_object(ev.data)) {
-                const char *why = json_is_object(f.data) ? "the event's data is not a JSON object" :
-                                                           "the flow's data is not a JSON object";
+                const char *why = json_is_object(f.data) ? "the event's data is not a JSON object"
+                                                         : "the flow's data is not a JSON object";
 
                 flow_deinit(&f);
                 quarantine(slot, item, why);
@@ -525,7 +529,8 @@ void turn_run(Slot *slot)
         case FLOW_LATER: park(slot, item); break;
         case FLOW_IGNORE:
                 metric_add(slot->engine->metrics.ignored, 1);
-                write_consumed(slot, engine_batch(slot->engine), item, item->ask_id && item->outcome != ASK_OK);
+                write_consumed(slot, engine_batch(slot->engine), item,
+                               item->ask_id && item->outcome != ASK_OK);
                 event_item_free(item);
                 break;
         case FLOW_GO: /* decide() resolves it */

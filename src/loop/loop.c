@@ -49,11 +49,11 @@ static void on_check(uv_check_t *handle)
 
         /* What is deferred meanwhile runs in the next iteration, so that I/O is never starved. */
         list_init(&batch);
-        list_for_each_safe(node, &loop->deferred) {
+        list_for_each_safe (node, &loop->deferred) {
                 list_remove(node);
                 list_append(&batch, node);
         }
-        list_for_each_safe(node, &batch) {
+        list_for_each_safe (node, &batch) {
                 Deferred *d = list_entry(node, Deferred, link);
 
                 list_remove(node);
@@ -94,7 +94,7 @@ void loop_free(Loop *loop)
 {
         if (!loop)
                 return;
-        list_for_each_safe(node, &loop->deferred)
+        list_for_each_safe (node, &loop->deferred)
                 free(list_entry(node, Deferred, link));
         list_init(&loop->deferred);
         uv_walk(&loop->uv, close_leftover, NULL);

@@ -15,8 +15,8 @@ int loop_new(Loop **ret);
 /* Runs what is left of closing handles, then frees. */
 void loop_free(Loop *loop);
 DEFINE_CLEANUP(Loop *, loop_free);
-int loop_run(Loop *loop);   /* until loop_stop() */
-void loop_stop(Loop *loop); /* returns from loop_run() after the current callback */
+int loop_run(Loop *loop);        /* until loop_stop() */
+void loop_stop(Loop *loop);      /* returns from loop_run() after the current callback */
 int64_t loop_now_ms(Loop *loop); /* monotonic, cached once per iteration */
 void *loop_uv(Loop *loop);       /* uv_loop_t *, for src/net only */
 

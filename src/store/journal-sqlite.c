@@ -1,10 +1,10 @@
-/* SQLite stalls for tens of milliseconds at a checkpoint, so it lives on a thread of its own: the loop hands over
- * batches, the thread takes all that wait, runs each in the order of submission inside one transaction, commits once,
- * and wakes the loop. One fsync then carries as many turns as arrived during the one before it.
+/* SQLite stalls for tens of milliseconds at a checkpoint, so it lives on a thread of its own: the loop hands
+ * over batches, the thread takes all that wait, runs each in the order of submission inside one transaction,
+ * commits once, and wakes the loop. One fsync then carries as many turns as arrived during the one before it.
  *
- * Rejected: one transaction per batch (an fsync each), a second connection for reads (order with the writes around
- * them is what the engine relies on), locking_mode=EXCLUSIVE (an operator could not look at a live database; a lock
- * file keeps a second gateway out instead). */
+ * Rejected: one transaction per batch (an fsync each), a second connection for reads (order with the writes
+ * around them is what the engine relies on), locking_mode=EXCLUSIVE (an operator could not look at a live
+ * database; a lock file keeps a second gateway out instead). */
 #include "store/journal-sqlite.h"
 
 #include <fcntl.h>
@@ -20,8 +20,8 @@
 #include "base/log.h"
 #include "schema-sql.h"
 
-#define SCHEMA_VERSION "1"
-#define PRUNE_ROWS 1000
+#define SCHEMA_VERSION  "1"
+#define PRUNE_ROWS      1000
 #define BUSY_TIMEOUT_MS 2000
 
 typedef enum Statement {
@@ -55,8 +55,9 @@ typedef enum Statement {
 
 static const char *const statement_sql[N_STATEMENTS] = {
         [SQL_SEEN_PUT] = "INSERT OR IGNORE INTO seen (key, at_ms) VALUES (?1, ?2)",
-        [SQL_SEEN_PRUNE] = "DELETE FROM seen WHERE id IN (SELECT id FROM (SELECT id, at_ms FROM seen ORDER BY id LIMIT ?2) "
-                           "WHERE at_ms < ?1)",
+        [SQL_SEEN_PRUNE] =
+                "DELETE FROM seen WHERE id IN (SELECT id FROM (SELECT id, at_ms FROM seen ORDER BY id LIMIT ?2) "
+                "WHERE at_ms < ?1)",
         [SQL_ADDRESS_GET] = "SELECT flow_id FROM address WHERE address = ?1",
         [SQL_ADDRESS_PUT] = "INSERT OR IGNORE INTO address (address, flow_id) VALUES (?1, ?2)",
         [SQL_ADDRESS_DELETE] = "DELETE FROM address WHERE address = ?1 AND flow_id = ?2",
@@ -65,7 +66,8 @@ static const char *const statement_sql[N_STATEMENTS] = {
         [SQL_FLOW_GET] = "SELECT kind, version, step, data, status FROM flow WHERE id = ?1",
         [SQL_FLOW_INSERT] = "INSERT INTO flow (id, kind, version, step, data, created_ms, updated_ms) "
                             "VALUES (?1, ?2, ?3, ?4, '{}', ?5, ?5)",
-        [SQL_FLOW_UPDATE] = "UPDATE flow SET version = ?2, step = ?3, data = ?4, updated_ms = ?5 WHERE id = ?1",
+        [SQL_FLOW_UPDATE] =
+                "UPDATE flow SET version = ?2, step = ?3, data = ?4, updated_ms = ?5 WHERE id = ?1",
         [SQL_FLOW_STATUS] = "UPDATE flow SET status = ?2, error = ?3 WHERE id = ?1",
         [SQL_FLOW_DELETE] = "DELETE FROM flow WHERE id = ?1",
         [SQL_INBOX_PUT] = "INSERT INTO inbox (id, flow_id, event, data, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -75,15 +77,18 @@ static const char *const statement_sql[N_STATEMENTS] = {
         [SQL_TIMER_PUT] = "INSERT OR REPLACE INTO timer (flow_id, name, due_ms) VALUES (?1, ?2, ?3)",
         [SQL_TIMER_DELETE] = "DELETE FROM timer WHERE flow_id = ?1 AND name = ?2",
         [SQL_TIMER_CLEAR] = "DELETE FROM timer WHERE flow_id = ?1",
-        [SQL_ASK_PUT] = "INSERT INTO ask (id, flow_id, verb, tag, lane, priority, coalesce_word, key, args, created_ms) "
-                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        [SQL_ASK_PUT] =
+                "INSERT INTO ask (id, flow_id, verb, tag, lane, priority, coalesce_word, key, args, created_ms) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         [SQL_ASK_DELETE] = "DELETE FROM ask WHERE id = ?1",
         [SQL_ASK_STATUS] = "UPDATE ask SET status = ?2, error = ?3 WHERE id = ?1",
         [SQL_ASK_PRUNE] = "DELETE FROM ask WHERE status = 'dead' AND created_ms < ?1",
-        [SQL_LIST] = "SELECT json_group_array(json_object('ref', printf('%016x', id), 'kind', kind, 'version', version, "
-                     "'step', step, 'status', status, 'error', error, 'created_ms', created_ms, 'updated_ms', "
-                     "updated_ms, 'data', CASE WHEN json_valid(data) THEN json(data) END)) FROM (SELECT * FROM flow WHERE (?1 IS NULL OR kind = ?1) AND "
-                     "(?2 IS NULL OR status = ?2) ORDER BY created_ms DESC LIMIT ?3)",
+        [SQL_LIST] =
+                "SELECT json_group_array(json_object('ref', printf('%016x', id), 'kind', kind, 'version', version, "
+                "'step', step, 'status', status, 'error', error, 'created_ms', created_ms, 'updated_ms', "
+                "updated_ms, 'waiting', waiting, 'data', CASE WHEN json_valid(data) THEN json(data) END)) FROM (SELECT *, "
+                "(SELECT count(*) FROM inbox WHERE flow_id = flow.id) AS waiting FROM flow WHERE (?1 IS NULL OR kind = ?1) "
+                "AND (?2 IS NULL OR status = ?2) ORDER BY created_ms DESC LIMIT ?3)",
         [SQL_LIST_ASKS] =
                 "SELECT json_group_array(json_object('id', id, 'flow', printf('%016x', flow_id), 'verb', verb, 'lane', "
                 "lane, 'key', key, 'status', status, 'error', error, 'created_ms', created_ms)) FROM (SELECT * FROM ask "
@@ -113,7 +118,8 @@ static int sqlite_fault(JournalSqlite *j, const char *what)
         return error_origin(sqlite3_errcode(j->db) == SQLITE_FULL ? -ENOSPC : -EIO);
 }
 
-/* Binding shorthand: 'i' int64_t, 's' const char * (NULL allowed). The strings outlive the statement's run. */
+/* Binding shorthand: 'i' int64_t, 's' const char * (NULL allowed). The strings outlive the statement's run.
+ */
 static sqlite3_stmt *bind_row(JournalSqlite *j, Statement which, const char *types, ...)
 {
         sqlite3_stmt *s = j->statements[which];
@@ -180,7 +186,8 @@ static int exec_deliver(JournalSqlite *j, JournalRecord *rec)
         }
         rec->created = r == 0;
         if (rec->created) {
-                r = run(j, SQL_FLOW_INSERT, "isisi", rec->flow_id, rec->kind, rec->number, rec->step, rec->at_ms);
+                r = run(j, SQL_FLOW_INSERT, "isisi", rec->flow_id, rec->kind, rec->number, rec->step,
+                        rec->at_ms);
                 if (r >= 0 && !str_starts_with(rec->address, "flow:"))
                         r = run(j, SQL_ADDRESS_PUT, "si", rec->address, rec->flow_id);
                 if (r < 0)
@@ -188,7 +195,8 @@ static int exec_deliver(JournalSqlite *j, JournalRecord *rec)
         } else
                 rec->flow_id = existing;
         rec->outcome = JOURNAL_DELIVERED;
-        return error_trace(run(j, SQL_INBOX_PUT, "iissi", rec->id, rec->flow_id, rec->event, rec->data, rec->at_ms));
+        return error_trace(
+                run(j, SQL_INBOX_PUT, "iissi", rec->id, rec->flow_id, rec->event, rec->data, rec->at_ms));
 }
 
 static int exec_flow_delete(JournalSqlite *j, int64_t id)
@@ -224,7 +232,7 @@ static int exec_load(JournalSqlite *j, JournalRecord *rec)
         s = bind_row(j, SQL_INBOX_GET, "i", rec->flow_id);
         while ((r = step(j, s)) > 0) {
                 f->inbox = mem_resize(f->inbox, (f->n_inbox + 1) * sizeof(*f->inbox));
-                f->inbox[f->n_inbox++] = (JournalInboxRow) {
+                f->inbox[f->n_inbox++] = (JournalInboxRow){
                         .id = sqlite3_column_int64(s, 0),
                         .event = column_text(s, 1),
                         .data = column_text(s, 2),
@@ -262,21 +270,24 @@ static int exec_record(JournalSqlite *j, JournalRecord *rec)
         switch (rec->type) {
         case JOURNAL_DELIVER: return exec_deliver(j, rec);
         case JOURNAL_INBOX_PUT:
-                return run(j, SQL_INBOX_PUT, "iissi", rec->id, rec->flow_id, rec->event, rec->data, rec->at_ms);
+                return run(j, SQL_INBOX_PUT, "iissi", rec->id, rec->flow_id, rec->event, rec->data,
+                           rec->at_ms);
         case JOURNAL_INBOX_DELETE: return run(j, SQL_INBOX_DELETE, "i", rec->id);
         case JOURNAL_FLOW_PUT:
-                return run(j, SQL_FLOW_UPDATE, "iissi", rec->flow_id, rec->number, rec->step, rec->data, rec->at_ms);
-        case JOURNAL_FLOW_STATUS: return run(j, SQL_FLOW_STATUS, "iss", rec->flow_id, rec->status, rec->error);
+                return run(j, SQL_FLOW_UPDATE, "iissi", rec->flow_id, rec->number, rec->step, rec->data,
+                           rec->at_ms);
+        case JOURNAL_FLOW_STATUS:
+                return run(j, SQL_FLOW_STATUS, "iss", rec->flow_id, rec->status, rec->error);
         case JOURNAL_FLOW_DELETE: return exec_flow_delete(j, rec->flow_id);
         case JOURNAL_ADDRESS_PUT: return run(j, SQL_ADDRESS_PUT, "si", rec->address, rec->flow_id);
         case JOURNAL_ADDRESS_DELETE: return run(j, SQL_ADDRESS_DELETE, "si", rec->address, rec->flow_id);
         case JOURNAL_TIMER_PUT: return run(j, SQL_TIMER_PUT, "isi", rec->flow_id, rec->key, rec->at_ms);
         case JOURNAL_TIMER_DELETE:
-                return rec->key ? run(j, SQL_TIMER_DELETE, "is", rec->flow_id, rec->key) :
-                                  run(j, SQL_TIMER_CLEAR, "i", rec->flow_id);
+                return rec->key ? run(j, SQL_TIMER_DELETE, "is", rec->flow_id, rec->key)
+                                : run(j, SQL_TIMER_CLEAR, "i", rec->flow_id);
         case JOURNAL_ASK_PUT:
-                return run(j, SQL_ASK_PUT, "iisssisssi", rec->id, rec->flow_id, rec->kind, rec->event, rec->address,
-                           rec->number, rec->status, rec->key, rec->data, rec->at_ms);
+                return run(j, SQL_ASK_PUT, "iisssisssi", rec->id, rec->flow_id, rec->kind, rec->event,
+                           rec->address, rec->number, rec->status, rec->key, rec->data, rec->at_ms);
         case JOURNAL_ASK_DELETE: return run(j, SQL_ASK_DELETE, "i", rec->id);
         case JOURNAL_ASK_DEAD: return run(j, SQL_ASK_STATUS, "iss", rec->id, "dead", rec->error);
         case JOURNAL_PRUNE: return exec_prune(j, rec);
@@ -307,7 +318,7 @@ static int exec_batches(JournalSqlite *j, List *batches)
 {
         int r = exec_sql(j, "BEGIN IMMEDIATE");
 
-        list_for_each(node, batches) {
+        list_for_each (node, batches) {
                 JournalBatch *b = list_entry(node, JournalBatch, link);
 
                 for (size_t i = 0; r >= 0 && i < b->n_records; i++)
@@ -323,14 +334,14 @@ static int exec_batches(JournalSqlite *j, List *batches)
                 return 0;
         if (!sqlite3_get_autocommit(j->db))
                 sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
-        list_for_each(node, batches)
+        list_for_each (node, batches)
                 reset_results(list_entry(node, JournalBatch, link));
         return error_trace(r);
 }
 
 static void list_move_all(List *to, List *from)
 {
-        list_for_each_safe(node, from) {
+        list_for_each_safe (node, from) {
                 list_remove(node);
                 list_append(to, node);
         }
@@ -380,7 +391,7 @@ static void on_finished(void *userdata)
         pthread_cond_signal(&j->more);
         pthread_mutex_unlock(&j->mutex);
         FAILPOINT("journal.before_done");
-        list_for_each_safe(node, &batches) {
+        list_for_each_safe (node, &batches) {
                 JournalBatch *b = list_entry(node, JournalBatch, link);
 
                 list_remove(node);
@@ -398,8 +409,9 @@ static void sqlite_submit(Journal *base, JournalBatch *batch)
         pthread_mutex_unlock(&j->mutex);
 }
 
-static int scan_rows(JournalSqlite *j, const char *sql, void (*on_row)(sqlite3_stmt *s, JournalScan *scan, void *u),
-                     JournalScan *scan, void *userdata)
+static int scan_rows(JournalSqlite *j, const char *sql,
+                     void (*on_row)(sqlite3_stmt *s, JournalScan *scan, void *u), JournalScan *scan,
+                     void *userdata)
 {
         sqlite3_stmt *s;
         int r;
@@ -419,7 +431,7 @@ static const char *text_at(sqlite3_stmt *s, int i)
 
 static void scan_ask(sqlite3_stmt *s, JournalScan *scan, void *userdata)
 {
-        scan->on_ask(userdata, &(JournalRecord) {
+        scan->on_ask(userdata, &(JournalRecord){
                                        .type = JOURNAL_ASK_PUT,
                                        .id = sqlite3_column_int64(s, 0),
                                        .flow_id = sqlite3_column_int64(s, 1),
@@ -436,7 +448,7 @@ static void scan_ask(sqlite3_stmt *s, JournalScan *scan, void *userdata)
 
 static void scan_timer(sqlite3_stmt *s, JournalScan *scan, void *userdata)
 {
-        scan->on_timer(userdata, &(JournalRecord) {
+        scan->on_timer(userdata, &(JournalRecord){
                                          .type = JOURNAL_TIMER_PUT,
                                          .flow_id = sqlite3_column_int64(s, 0),
                                          .key = text_at(s, 1),
@@ -462,11 +474,13 @@ static int sqlite_scan(Journal *base, JournalScan *scan, void *userdata)
                 void (*on_row)(sqlite3_stmt *s, JournalScan *scan, void *userdata);
         } scans[] = {
                 {"SELECT id, flow_id, verb, tag, lane, priority, coalesce_word, key, args, created_ms FROM ask "
-                 "WHERE status = 'pending' ORDER BY id", scan_ask},
+                 "WHERE status = 'pending' ORDER BY id",
+                 scan_ask},
                 {"SELECT flow_id, name, due_ms FROM timer", scan_timer},
                 {"SELECT DISTINCT i.flow_id FROM inbox i JOIN flow f ON f.id = i.flow_id WHERE f.status = 'active'",
                  scan_waiting},
-                {"SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name IN ('ask', 'inbox')", scan_last_id},
+                {"SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name IN ('ask', 'inbox')",
+                 scan_last_id},
         };
         JournalSqlite *j = container_of(base, JournalSqlite, base);
         int r = 0;
@@ -540,7 +554,8 @@ static int migrate(JournalSqlite *j)
                 if (r >= 0)
                         r = exec_sql(j, schema_sql);
                 if (r >= 0)
-                        r = exec_sql(j, "INSERT INTO meta (key, value) VALUES ('schema', '" SCHEMA_VERSION "')");
+                        r = exec_sql(j,
+                                     "INSERT INTO meta (key, value) VALUES ('schema', '" SCHEMA_VERSION "')");
                 return r < 0 ? error_trace(r) : exec_sql(j, "COMMIT");
         }
         return strtol(version, NULL, 10) > strtol(SCHEMA_VERSION, NULL, 10) ? JOURNAL_SQLITE_E_NEWER : 0;
@@ -559,8 +574,8 @@ static int open_database(JournalSqlite *j, const char *path)
                 return sqlite_fault(j, "cannot open the database");
         /* An operator's own sqlite3 may hold the write lock for a moment. */
         sqlite3_busy_timeout(j->db, BUSY_TIMEOUT_MS);
-        /* FULL: a commit is on the disk before it is answered. The page cache stays small: the working set of a
-         * gateway is a few hundred rows. */
+        /* FULL: a commit is on the disk before it is answered. The page cache stays small: the working set of
+         * a gateway is a few hundred rows. */
         if (exec_sql(j, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -2000; "
                         "PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY") < 0)
                 return JOURNAL_SQLITE_E_DAMAGED;
@@ -568,8 +583,8 @@ static int open_database(JournalSqlite *j, const char *path)
         if (r != 0)
                 return r;
         for (size_t i = 0; i < N_STATEMENTS; i++)
-                if (sqlite3_prepare_v3(j->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &j->statements[i],
-                                       NULL) != SQLITE_OK)
+                if (sqlite3_prepare_v3(j->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                       &j->statements[i], NULL) != SQLITE_OK)
                         return sqlite_fault(j, statement_sql[i]);
         return 0;
 }

@@ -4,8 +4,9 @@
 #include "store/journal.h"
 
 typedef struct JournalSqliteConfig {
-        const char *path;            /* of the database file; NULL = in memory, for tests */
-        /* An instant that tests put a failing disk into: called before each commit; < 0 fails it. May be NULL. */
+        const char *path; /* of the database file; NULL = in memory, for tests */
+        /* An instant that tests put a failing disk into: called before each commit; < 0 fails it. May be
+         * NULL. */
         int (*before_commit)(void *userdata);
         void *userdata;
 } JournalSqliteConfig;

@@ -43,7 +43,7 @@ void journal_batch_free(JournalBatch *b)
                 journal_flow_free(b->records[i].result);
                 free(b->records[i].text);
         }
-        list_for_each_safe(node, &b->chunks)
+        list_for_each_safe (node, &b->chunks)
                 free(list_entry(node, Chunk, link));
         free(b->records);
         free(b);
@@ -77,6 +77,6 @@ JournalRecord *journal_batch_add(JournalBatch *b, JournalRecordType type)
                 b->size_records = b->size_records ? b->size_records * 2 : 64;
                 b->records = mem_resize(b->records, b->size_records * sizeof(*b->records));
         }
-        b->records[b->n_records] = (JournalRecord) {.type = type};
+        b->records[b->n_records] = (JournalRecord){.type = type};
         return &b->records[b->n_records++];
 }

@@ -1,40 +1,42 @@
-/* The journal: where everything durable is a row. The engine writes through this interface only; SQLite and memory
- * stand behind it, PostgreSQL can.
+/* The journal: where everything durable is a row. The engine writes through this interface only; SQLite and
+ * memory stand behind it, PostgreSQL can.
  *
- * Work is handed over in batches. A batch is one transaction: all its records or none, in their order, and batches
- * commit in the order in which they were submitted. While one is being committed the engine fills the next: that is
- * the group commit. A batch whose commit failed may be submitted again as it is. */
+ * Work is handed over in batches. A batch is one transaction: all its records or none, in their order, and
+ * batches commit in the order in which they were submitted. While one is being committed the engine fills the
+ * next: that is the group commit. A batch whose commit failed may be submitted again as it is. */
 #pragma once
 
 #include "base/buf.h"
 #include "loop/loop.h"
 
 typedef enum JournalRecordType {
-        /* An event for the flow at `address` ("flow:<16 hex>" or any added address). The dedup key, if any, is entered
-         * in the same transaction; a key that is there already makes the record a DUPLICATE. Without a flow there:
-         * with `kind` one is made under the id `flow_id` (version `number`, step `step`, data {}), else UNROUTED and
-         * nothing is written, not even the key. Fields: address, kind?, step?, number, flow_id, key?, id (of the inbox
-         * row), event, data, at_ms. Results: outcome, created, flow_id. */
+        /* An event for the flow at `address` ("flow:<16 hex>" or any added address). The dedup key, if any,
+         * is entered in the same transaction; a key that is there already makes the record a DUPLICATE.
+         * Without a flow there: with `kind` one is made under the id `flow_id` (version `number`, step
+         * `step`, data {}), else UNROUTED and nothing is written, not even the key. Fields: address, kind?,
+         * step?, number, flow_id, key?, id (of the inbox row), event, data, at_ms. Results: outcome, created,
+         * flow_id. */
         JOURNAL_DELIVER,
-        JOURNAL_INBOX_PUT,    /* id, flow_id, event, data, at_ms: an event that needs no routing */
-        JOURNAL_INBOX_DELETE, /* id */
-        JOURNAL_FLOW_PUT,     /* flow_id, kind, number = version, step, data, at_ms */
-        JOURNAL_FLOW_STATUS,  /* flow_id, status ("active", "quarantined"), error? */
-        JOURNAL_FLOW_DELETE,  /* flow_id: with its addresses, timers and inbox; its asks live on */
-        JOURNAL_ADDRESS_PUT,  /* address, flow_id: the first owner keeps it */
+        JOURNAL_INBOX_PUT,      /* id, flow_id, event, data, at_ms: an event that needs no routing */
+        JOURNAL_INBOX_DELETE,   /* id */
+        JOURNAL_FLOW_PUT,       /* flow_id, kind, number = version, step, data, at_ms */
+        JOURNAL_FLOW_STATUS,    /* flow_id, status ("active", "quarantined"), error? */
+        JOURNAL_FLOW_DELETE,    /* flow_id: with its addresses, timers and inbox; its asks live on */
+        JOURNAL_ADDRESS_PUT,    /* address, flow_id: the first owner keeps it */
         JOURNAL_ADDRESS_DELETE, /* address, flow_id */
-        JOURNAL_TIMER_PUT,    /* flow_id, key = name, at_ms = due */
-        JOURNAL_TIMER_DELETE, /* flow_id, key = name; NULL = all of the flow */
-        JOURNAL_ASK_PUT,      /* id, flow_id, kind = verb, event = tag, address = lane, number = priority, status =
-                               * coalescing word, key, data = args, at_ms */
-        JOURNAL_ASK_DELETE,   /* id */
-        JOURNAL_ASK_DEAD,     /* id, error: kept for an operator to see */
-        JOURNAL_PRUNE,        /* at_ms: forgets dedup keys that are older, a thousand at a time → number: how many; and
-                               * dead asks that are older */
+        JOURNAL_TIMER_PUT,      /* flow_id, key = name, at_ms = due */
+        JOURNAL_TIMER_DELETE,   /* flow_id, key = name; NULL = all of the flow */
+        JOURNAL_ASK_PUT, /* id, flow_id, kind = verb, event = tag, address = lane, number = priority, status =
+                          * coalescing word, key, data = args, at_ms */
+        JOURNAL_ASK_DELETE, /* id */
+        JOURNAL_ASK_DEAD,   /* id, error: kept for an operator to see */
+        JOURNAL_PRUNE, /* at_ms: forgets dedup keys that are older, a thousand at a time → number: how many;
+                        * and dead asks that are older */
         /* Reads, in order with the writes around them. */
-        JOURNAL_LOAD,         /* flow_id → result: the flow, or NULL */
-        JOURNAL_LIST,         /* kind? (NULL = all), status?, number = limit → text: a JSON array of flows, newest first */
-        JOURNAL_LIST_ASKS,    /* status?, number = limit → text: a JSON array of asks, newest first */
+        JOURNAL_LOAD, /* flow_id → result: the flow, or NULL */
+        JOURNAL_LIST, /* kind? (NULL = all), status?, number = limit → text: a JSON array of flows, newest
+                         first */
+        JOURNAL_LIST_ASKS, /* status?, number = limit → text: a JSON array of asks, newest first */
 } JournalRecordType;
 
 typedef enum JournalOutcome { JOURNAL_DELIVERED, JOURNAL_DUPLICATE, JOURNAL_UNROUTED } JournalOutcome;
@@ -69,8 +71,8 @@ struct JournalBatch {
         JournalRecord *records;
         size_t n_records, size_records;
         List chunks; /* the arena */
-        /* On the loop thread, in order of submission. r < 0: nothing was written, and nothing that was submitted
-         * behind it. The batch is the callee's again. */
+        /* On the loop thread, in order of submission. r < 0: nothing was written, and nothing that was
+         * submitted behind it. The batch is the callee's again. */
         void (*done)(JournalBatch *batch, int r);
         void *userdata;
         List link; /* the journal's while submitted */
@@ -84,9 +86,10 @@ JournalRecord *journal_batch_add(JournalBatch *b, JournalRecordType type);
 
 typedef struct Journal Journal;
 typedef struct JournalScan {
-        void (*on_ask)(void *userdata, const JournalRecord *ask);     /* pending ones, by id, as JOURNAL_ASK_PUT */
+        void (*on_ask)(void *userdata,
+                       const JournalRecord *ask); /* pending ones, by id, as JOURNAL_ASK_PUT */
         void (*on_timer)(void *userdata, const JournalRecord *timer); /* as JOURNAL_TIMER_PUT */
-        void (*on_waiting)(void *userdata, int64_t flow_id);          /* active flows with events in their inbox */
+        void (*on_waiting)(void *userdata, int64_t flow_id); /* active flows with events in their inbox */
         int64_t last_id; /* result: the highest id that inbox or asks ever had, of deleted rows too */
 } JournalScan;
 

@@ -1,5 +1,5 @@
-/* Runs a fuzzer over the files of the directories named on the command line: what libFuzzer's own main would do
- * with -runs=0, in a build by any compiler. An input that once broke something stays a test for ever. */
+/* Runs a fuzzer over the files of the directories named on the command line: what libFuzzer's own main would
+ * do with -runs=0, in a build by any compiler. An input that once broke something stays a test for ever. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

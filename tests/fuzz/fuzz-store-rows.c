@@ -1,9 +1,9 @@
-/* A journal whose rows are anything at all: what another version wrote, or a person with an SQL prompt. The engine
- * opens it, or refuses; it runs what it finds; it does not crash, and ends with nothing under way.
+/* A journal whose rows are anything at all: what another version wrote, or a person with an SQL prompt. The
+ * engine opens it, or refuses; it runs what it finds; it does not crash, and ends with nothing under way.
  *
  * Each line of the input is a row, a letter for its table and the columns behind it:
- *   f|id|kind|version|step|data|status  a|address|flow  i|id|flow|event|data  t|flow|name|due  k|id|flow|verb|tag|lane|
- *   priority|word|key|args|status  s|key  m|key|value
+ *   f|id|kind|version|step|data|status  a|address|flow  i|id|flow|event|data  t|flow|name|due
+ * k|id|flow|verb|tag|lane| priority|word|key|args|status  s|key  m|key|value
  * "\t" in a column stands for a tab. Rows that the tables themselves refuse are left out. */
 #include <assert.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
 #define COLUMNS_MAX 10
-#define RUN_MS 200
+#define RUN_MS      200
 
 static const struct {
         char letter;
@@ -31,8 +31,9 @@ static const struct {
         {'a', "INSERT OR REPLACE INTO address (address, flow_id) VALUES (?1, ?2)"},
         {'i', "INSERT OR REPLACE INTO inbox (id, flow_id, event, data, at_ms) VALUES (?1, ?2, ?3, ?4, 1)"},
         {'t', "INSERT OR REPLACE INTO timer (flow_id, name, due_ms) VALUES (?1, ?2, ?3)"},
-        {'k', "INSERT OR REPLACE INTO ask (id, flow_id, verb, tag, lane, priority, coalesce_word, key, args, status, "
-              "created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1)"},
+        {'k',
+         "INSERT OR REPLACE INTO ask (id, flow_id, verb, tag, lane, priority, coalesce_word, key, args, status, "
+         "created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1)"},
         {'s', "INSERT OR REPLACE INTO seen (key, at_ms) VALUES (?1, 1)"},
         {'m', "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)"},
 };
@@ -54,7 +55,7 @@ static FlowVerdict on_event(Flow *f, const FlowEvent *ev)
         case 5: return FLOW_FAULT;
         case 6:
                 json_put_int(flow_data(f), "n", json_int(flow_data(f), "n", 0) + 1);
-                flow_ask(f, &(FlowAsk) {.verb = "post", .lane = "lane", .coalesce = "word"});
+                flow_ask(f, &(FlowAsk){.verb = "post", .lane = "lane", .coalesce = "word"});
                 return FLOW_STAY;
         default: flow_timer(f, "t", 1); return FLOW_STAY;
         }
@@ -123,8 +124,8 @@ static bool is_idle(const FlowEngine *e)
         for (const Slot *slot = e->slots; slot; slot = slot->hh.next)
                 if (slot->again)
                         return false; /* an event that faulted is about to be tried again */
-        return !e->open && e->n_inflight == 0 && list_empty(&e->runnable) && !e->run_scheduled && !e->flush_scheduled &&
-               !e->pump_scheduled;
+        return !e->open && e->n_inflight == 0 && list_empty(&e->runnable) && !e->run_scheduled &&
+               !e->flush_scheduled && !e->pump_scheduled;
 }
 
 static void wake(void *userdata)
@@ -140,7 +141,7 @@ static void run(Loop *loop, Journal *journal)
         bool started;
 
         flow_engine_new(&e, loop, journal, metrics,
-                        &(FlowEngineConfig) {.kinds = kinds, .fault_pause_ms = 1, .max_slots = 2});
+                        &(FlowEngineConfig){.kinds = kinds, .fault_pause_ms = 1, .max_slots = 2});
         flow_engine_add_verb(e, &verb, NULL);
         started = flow_engine_start(e) == 0;
         while (started && !is_idle(e) && clock_monotonic_ms() < end_ms) {
@@ -159,7 +160,7 @@ static void run(Loop *loop, Journal *journal)
 
 static int open_journal(Journal **ret, Loop *loop, const char *path)
 {
-        return journal_sqlite_open(ret, loop, &(JournalSqliteConfig) {.path = path});
+        return journal_sqlite_open(ret, loop, &(JournalSqliteConfig){.path = path});
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)

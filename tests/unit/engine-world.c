@@ -27,7 +27,7 @@ static json_t *item_json(const json_t *op, size_t i)
 
 static void do_ask(Flow *f, const json_t *spec)
 {
-        flow_ask(f, &(FlowAsk) {
+        flow_ask(f, &(FlowAsk){
                             .verb = json_str(spec, "verb"),
                             .tag = json_str(spec, "tag"),
                             .lane = json_str(spec, "lane"),
@@ -149,7 +149,7 @@ static const FlowKind *const kinds[] = {&world_kind, NULL};
 static void record_ask(World *w, const Ask *ask, const char *how)
 {
         w->asks = mem_resize(w->asks, (w->n_asks + 1) * sizeof(*w->asks));
-        w->asks[w->n_asks++] = (WorldAsk) {
+        w->asks[w->n_asks++] = (WorldAsk){
                 .key = mem_strdup(ask->key),
                 .verb = mem_strdup(ask->verb),
                 .args = json_dump(ask->args),
@@ -246,8 +246,9 @@ void world_start(World *w)
         world = w;
         assert_int_equal(loop_new(&w->loop), 0);
         w->metrics = metrics_new();
-        r = journal_sqlite_open(&w->journal, w->loop,
-                                &(JournalSqliteConfig) {.path = path, .before_commit = before_commit, .userdata = w});
+        r = journal_sqlite_open(
+                &w->journal, w->loop,
+                &(JournalSqliteConfig){.path = path, .before_commit = before_commit, .userdata = w});
         assert_int_equal(r, 0);
         assert_int_equal(flow_engine_new(&w->engine, w->loop, w->journal, w->metrics, &w->config), 0);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
@@ -281,8 +282,8 @@ static bool nothing_in_flight(World *w)
 
 void world_kill(World *w)
 {
-        /* The writer's thread cannot be killed. A batch that it already has ends as its transaction does; the open
-         * one is lost. */
+        /* The writer's thread cannot be killed. A batch that it already has ends as its transaction does; the
+         * open one is lost. */
         world_until(w, nothing_in_flight);
         flow_engine_free(w->engine);
         journal_free(w->journal);
@@ -407,7 +408,7 @@ static void deliver(World *w, const char *name, const char *event, const char *d
 
         for (char *p = json; *p; p++)
                 *p = *p == '\'' ? '"' : *p;
-        flow_deliver(w->engine, &(FlowDelivery) {
+        flow_deliver(w->engine, &(FlowDelivery){
                                         .address = address,
                                         .kind = must_exist ? NULL : world_kind.name,
                                         .event = event + must_exist,

@@ -1,16 +1,18 @@
-/* A world for engine tests: a loop, a journal (in memory or on disk), an engine, and verbs that are recorded instead
- * of performed.
+/* A world for engine tests: a loop, a journal (in memory or on disk), an engine, and verbs that are recorded
+ * instead of performed.
  *
- * The flows of its one kind, "script", do what their events tell them, so that a test reads as a list of events. An
- * event's data may hold
- *   {"do": [["set", key, value] | ["ask", {verb, tag?, lane?, priority?, coalesce?, args?}] | ["forget", word] |
- *           ["timer", name, ms] | ["cancel", name] | ["address", a] | ["unaddress", a] | ["send", a, event, data] |
+ * The flows of its one kind, "script", do what their events tell them, so that a test reads as a list of
+ * events. An event's data may hold
+ *   {"do": [["set", key, value] | ["ask", {verb, tag?, lane?, priority?, coalesce?, args?}] | ["forget",
+ * word] |
+ *           ["timer", name, ms] | ["cancel", name] | ["address", a] | ["unaddress", a] | ["send", a, event,
+ * data] |
  *           ["spawn", a, event, data] | ["random", key]],
  *    "then": "stay" | "go:<step>" | "later" | "ignore" | "done" | "failed" | "fault" | "fault-once",
  *    "enter:<step>": {…the same, for a step gone to…}}
- * and the flow's data may hold {"on": {"<step>/<event>": script, "<event>": script}} for timers and results of asks.
- * An event called "early" is LATER in step a, "b-only" is LATER outside b. Every step appends to the flow's own list
- * "seen", which is what tells whether a turn was kept. */
+ * and the flow's data may hold {"on": {"<step>/<event>": script, "<event>": script}} for timers and results
+ * of asks. An event called "early" is LATER in step a, "b-only" is LATER outside b. Every step appends to the
+ * flow's own list "seen", which is what tells whether a turn was kept. */
 #pragma once
 
 #include <stdarg.h>
@@ -36,35 +38,37 @@ typedef struct World {
         Metrics *metrics;
         FlowEngine *engine;
         FlowEngineConfig config;
-        char *dir;       /* NULL = the journal is in memory */
+        char *dir;        /* NULL = the journal is in memory */
         int fail_commits; /* so many commits to come fail; -1 = all; atomic */
 
-        Buf trace;       /* "a:hello b:enter …": each step that was run, undone ones too */
-        WorldAsk *asks;  /* every start and probe, in order */
+        Buf trace;      /* "a:hello b:enter …": each step that was run, undone ones too */
+        WorldAsk *asks; /* every start and probe, in order */
         size_t n_asks;
-        Ask **held;      /* started, waiting for the test to end them */
+        Ask **held; /* started, waiting for the test to end them */
         size_t n_held;
-        bool hold;       /* hold asks instead of answering OK */
-        const char *outcomes; /* of the next asks, a letter each: o k, t empfail, u ncertain tempfail, p ermfail, h old */
+        bool hold;            /* hold asks instead of answering OK */
+        const char *outcomes; /* of the next asks, a letter each: o k, t empfail, u ncertain tempfail, p
+                                 ermfail, h old */
         bool probe_finds;
-        int64_t wait_ms; /* of the verb "bucket" */
+        int64_t wait_ms;      /* of the verb "bucket" */
         unsigned faults_left; /* for "fault-once" */
 
-        Buf delivered;   /* outcomes of deliveries, a letter each: d elivered, D uplicate, u nrouted, r efused */
+        Buf delivered; /* outcomes of deliveries, a letter each: d elivered, D uplicate, u nrouted, r efused
+                        */
         unsigned n_answered;
-        char *listed;    /* of the last world_list() */
+        char *listed;                /* of the last world_list() */
         const MetricSeries *counter; /* of world_until_count() */
         double at_least;
 } World;
 
 extern const FlowKind world_kind;
 
-/* The verbs: "post" (3 attempts, 10 ms backoff), "once" (perishable), "probed", "single" (one at a time), "bucket"
-* (has wait_ms), "brief" and "brief-probed" (deadline 150 ms). */
+/* The verbs: "post" (3 attempts, 10 ms backoff), "once" (perishable), "probed", "single" (one at a time),
+ * "bucket" (has wait_ms), "brief" and "brief-probed" (deadline 150 ms). */
 World *world_new(bool on_disk, const FlowEngineConfig *config /* may be NULL */);
 void world_free(World *w);
-/* Ends the engine and the journal, as a process does that is killed now: what is not committed is lost; then starts
- * again on the same file. World on disk only. */
+/* Ends the engine and the journal, as a process does that is killed now: what is not committed is lost; then
+ * starts again on the same file. World on disk only. */
 void world_restart(World *w);
 /* The two halves, for what a test does to the file meanwhile. */
 void world_kill(World *w);
@@ -74,12 +78,14 @@ char *world_db_path(const World *w); /* owned by the caller */
 /* Runs the loop until `done` says so; fails the test at the deadline. */
 void world_until(World *w, bool (*done)(World *w));
 void world_until_count(World *w, const MetricSeries *counter, double at_least);
-/* Until nothing is under way: no turn to run, no batch to commit. What waits for a time or for the test stays. */
+/* Until nothing is under way: no turn to run, no batch to commit. What waits for a time or for the test
+ * stays. */
 void world_settle(World *w);
 void world_sleep(World *w, int64_t ms);
 
-/* Delivers to "addr:<name>" (or to `name` itself when it has a colon); a flow is made when there is none, unless the
- * event starts with "?". The format gives the event's data, in which ' stands for ". Does not run the loop. */
+/* Delivers to "addr:<name>" (or to `name` itself when it has a colon); a flow is made when there is none,
+ * unless the event starts with "?". The format gives the event's data, in which ' stands for ". Does not run
+ * the loop. */
 void world_send(World *w, const char *name, const char *event, const char *format, ...) PRINTF_LIKE(4, 5);
 void world_send_once(World *w, const char *name, const char *event, const char *dedup_key, const char *data);
 
@@ -88,7 +94,8 @@ void world_end_ask(World *w, size_t i_held, AskOutcome outcome);
 /* What the operator sees, as JSON text that is valid until the next call. Runs the loop. */
 const char *world_list(World *w, const char *status);
 const char *world_list_asks(World *w, const char *status);
-/* From the operator's list: flow `i`'s member at `path` as text: strings bare, everything else as JSON. Owned. */
+/* From the operator's list: flow `i`'s member at `path` as text: strings bare, everything else as JSON.
+ * Owned. */
 char *world_flow(World *w, const char *status, size_t i, const char *path);
 size_t world_n_flows(World *w, const char *status);
 

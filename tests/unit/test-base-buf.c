@@ -128,17 +128,17 @@ static void test_list(void **state)
                         list_append(&head, &nodes[i].link);
                 assert_true(list_linked(&nodes[i].link));
         }
-        list_for_each(node, &head)
+        list_for_each (node, &head)
                 expected = expected * 10 + list_entry(node, Node, link)->value;
         assert_int_equal(expected, 31024);
         assert_int_equal(list_first(&head, Node, link)->value, 3);
-        list_for_each_safe(node, &head) {
+        list_for_each_safe (node, &head) {
                 if (list_entry(node, Node, link)->value % 2)
                         list_remove(node);
         }
         list_remove(&nodes[3].link); /* twice: harmless */
         expected = 0;
-        list_for_each(node, &head)
+        list_for_each (node, &head)
                 expected = expected * 10 + list_entry(node, Node, link)->value;
         assert_int_equal(expected, 24); /* 0 2 4 */
 }

@@ -61,7 +61,8 @@ static void test_depth(void **state)
 
 static void test_any_value(void **state)
 {
-        static const char *const texts[] = {"null", "true", "-12", "\"x\"", "[]", "{}", "{\"a\":[1,2.5,null]}"};
+        static const char *const texts[] = {
+                "null", "true", "-12", "\"x\"", "[]", "{}", "{\"a\":[1,2.5,null]}"};
 
         (void) state;
         for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
@@ -81,8 +82,8 @@ static void test_any_value(void **state)
 
 static void test_readers(void **state)
 {
-        _cleanup_json_ json_t *v =
-                parse("{\"a\":{\"b\":[{\"c\":\"deep\"},7]},\"n\":3,\"t\":true,\"z\":null,\"real\":1.5,\"big\":9007199254740993}");
+        _cleanup_json_ json_t *v = parse(
+                "{\"a\":{\"b\":[{\"c\":\"deep\"},7]},\"n\":3,\"t\":true,\"z\":null,\"real\":1.5,\"big\":9007199254740993}");
 
         (void) state;
         assert_string_equal(json_str(v, "a.b.0.c"), "deep");
@@ -130,14 +131,16 @@ static void test_put(void **state)
 static void test_shapes(void **state)
 {
         static const JsonField fields[] = {
-                {"id", JSON_FIELD_STR, true, 5},   {"n", JSON_FIELD_INT, true},      {"o.name", JSON_FIELD_STR, false, 0},
-                {"list", JSON_FIELD_ARR, false, 2}, {"flag", JSON_FIELD_BOOL, false}, {"o", JSON_FIELD_OBJ, false},
+                {"id", JSON_FIELD_STR, true, 5},      {"n", JSON_FIELD_INT, true},
+                {"o.name", JSON_FIELD_STR, false, 0}, {"list", JSON_FIELD_ARR, false, 2},
+                {"flag", JSON_FIELD_BOOL, false},     {"o", JSON_FIELD_OBJ, false},
         };
         static const struct {
                 const char *text, *path, *why;
         } cases[] = {
                 {"{\"id\":\"x\",\"n\":1}", NULL, NULL},
-                {"{\"id\":\"12345\",\"n\":1,\"o\":{\"name\":\"\"},\"list\":[1,2],\"flag\":false}", NULL, NULL},
+                {"{\"id\":\"12345\",\"n\":1,\"o\":{\"name\":\"\"},\"list\":[1,2],\"flag\":false}", NULL,
+                 NULL},
                 {"{\"id\":\"x\",\"n\":1,\"o\":null,\"list\":null,\"flag\":null}", NULL, NULL},
                 {"{\"n\":1}", "id", "is missing"},
                 {"{\"id\":null,\"n\":1}", "id", "must be a string"},
@@ -166,8 +169,9 @@ static void test_shapes(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_strict),  cmocka_unit_test(test_depth), cmocka_unit_test(test_any_value),
-                cmocka_unit_test(test_readers), cmocka_unit_test(test_put),   cmocka_unit_test(test_shapes),
+                cmocka_unit_test(test_strict),    cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_any_value), cmocka_unit_test(test_readers),
+                cmocka_unit_test(test_put),       cmocka_unit_test(test_shapes),
         };
 
         json_setup();

@@ -42,8 +42,12 @@ static void test_base64(void **state)
                 const char *plain, *encoded, *url;
         } cases[] = {
                 /* RFC 4648 §10 */
-                {"", "", ""},         {"f", "Zg==", "Zg"},         {"fo", "Zm8=", "Zm8"},
-                {"foo", "Zm9v", "Zm9v"}, {"foob", "Zm9vYg==", "Zm9vYg"}, {"\xfb\xff\xbf", "+/+/", "-_-_"},
+                {"", "", ""},
+                {"f", "Zg==", "Zg"},
+                {"fo", "Zm8=", "Zm8"},
+                {"foo", "Zm9v", "Zm9v"},
+                {"foob", "Zm9vYg==", "Zm9vYg"},
+                {"\xfb\xff\xbf", "+/+/", "-_-_"},
         };
 
         (void) state;
@@ -149,7 +153,9 @@ static void test_log_line(void **state)
         rewind(capture);
         assert_non_null(fgets(line, sizeof(line), capture));
         assert_memory_equal(line, "time=2", 6);
-        assert_non_null(strstr(line, "Z level=info component=test msg=\"a \\\"quoted\\\" \\\\ line\\nof two and xoxb-******\"\n"));
+        assert_non_null(strstr(
+                line,
+                "Z level=info component=test msg=\"a \\\"quoted\\\" \\\\ line\\nof two and xoxb-******\"\n"));
         assert_non_null(fgets(line, sizeof(line), capture)); /* bounded, and still one line */
         n = strlen(line);
         assert_in_range(n, 4000, 4300);
@@ -198,9 +204,11 @@ static void test_metrics(void **state)
                                      "calls_total{ok=\"false\"} 1\ncalls_total{ok=\"true\"} 3\n"));
         assert_null(strstr(strstr(text, "# HELP calls_total") + 1, "# HELP calls_total"));
         assert_non_null(strstr(text, "# TYPE waiting gauge\nwaiting 1.5\n"));
-        assert_non_null(strstr(text, "# TYPE took_seconds histogram\ntook_seconds_bucket{le=\"0.0005\"} 1\n"));
+        assert_non_null(
+                strstr(text, "# TYPE took_seconds histogram\ntook_seconds_bucket{le=\"0.0005\"} 1\n"));
         assert_non_null(strstr(text, "took_seconds_bucket{le=\"0.05\"} 2\n"));
-        assert_non_null(strstr(text, "took_seconds_bucket{le=\"30\"} 2\ntook_seconds_bucket{le=\"+Inf\"} 3\n"));
+        assert_non_null(
+                strstr(text, "took_seconds_bucket{le=\"30\"} 2\ntook_seconds_bucket{le=\"+Inf\"} 3\n"));
         assert_non_null(strstr(text, "took_seconds_count{} 3\n"));
         assert_non_null(strstr(text, "took_seconds_sum{} 99.0404\n"));
         assert_int_equal(text[buf_len(&out) - 1], '\n');
@@ -250,7 +258,8 @@ static char *hand_on(void)
 
 static void test_memory(void **state)
 {
-        _cleanup_free_ char *kept = hand_on(), *part = mem_strndup("abcdef", 3), *printed = mem_printf("%d-%s", 7, "x");
+        _cleanup_free_ char *kept = hand_on(), *part = mem_strndup("abcdef", 3),
+                            *printed = mem_printf("%d-%s", 7, "x");
         char *slot = NULL;
 
         (void) state;
@@ -283,10 +292,12 @@ static void test_clock(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_digests),    cmocka_unit_test(test_base64), cmocka_unit_test(test_uuids),
-                cmocka_unit_test(test_secret),     cmocka_unit_test(test_redaction), cmocka_unit_test(test_log_line),
-                cmocka_unit_test(test_log_levels), cmocka_unit_test(test_metrics), cmocka_unit_test(test_errors),
-                cmocka_unit_test(test_memory),     cmocka_unit_test(test_clock),
+                cmocka_unit_test(test_digests),    cmocka_unit_test(test_base64),
+                cmocka_unit_test(test_uuids),      cmocka_unit_test(test_secret),
+                cmocka_unit_test(test_redaction),  cmocka_unit_test(test_log_line),
+                cmocka_unit_test(test_log_levels), cmocka_unit_test(test_metrics),
+                cmocka_unit_test(test_errors),     cmocka_unit_test(test_memory),
+                cmocka_unit_test(test_clock),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

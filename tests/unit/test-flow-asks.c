@@ -74,7 +74,8 @@ static void test_lane_keeps_order(void **state)
 
         w->hold = true;
         for (int i = 1; i <= 4; i++)
-                world_send(w, i % 2 ? "x" : "y", "hello", ASK("'verb': 'post', 'lane': 'thread', 'args': {'n': %d}"), i);
+                world_send(w, i % 2 ? "x" : "y", "hello",
+                           ASK("'verb': 'post', 'lane': 'thread', 'args': {'n': %d}"), i);
         world_send(w, "x", "hello", ASK("'verb': 'post', 'args': {'n': 9}")); /* no lane: beside them */
         expect_args(w, "1 9");
         assert_int_equal(w->n_held, 2);
@@ -164,7 +165,8 @@ static void test_newer_replaces_unsent(void **state)
 
         w->wait_ms = 60000;
         for (int i = 1; i <= 3; i++)
-                world_send(w, "x", "hello", ASK("'verb': 'bucket', 'lane': 't', 'coalesce': 'p', 'args': {'n': %d}"), i);
+                world_send(w, "x", "hello",
+                           ASK("'verb': 'bucket', 'lane': 't', 'coalesce': 'p', 'args': {'n': %d}"), i);
         world_send(w, "y", "hello", ASK("'verb': 'bucket', 'lane': 't', 'coalesce': 'p', 'args': {'n': 4}"));
         world_settle(w);
         assert_int_equal((int) metric_value(w->engine->metrics.asks_pending), 2);
@@ -178,8 +180,9 @@ static void test_newer_replaces_within_one_turn(void **state)
 {
         World *w = *state;
 
-        world_send(w, "x", "hello", "{'do': [['ask', {'verb': 'post', 'coalesce': 'p', 'args': {'n': 1}}], "
-                                    "['ask', {'verb': 'post', 'coalesce': 'p', 'args': {'n': 2}}]]}");
+        world_send(w, "x", "hello",
+                   "{'do': [['ask', {'verb': 'post', 'coalesce': 'p', 'args': {'n': 1}}], "
+                   "['ask', {'verb': 'post', 'coalesce': 'p', 'args': {'n': 2}}]]}");
         expect_args(w, "2");
 }
 
@@ -189,7 +192,8 @@ static void test_newer_waits_for_what_is_under_way(void **state)
 
         w->hold = true;
         for (int i = 1; i <= 4; i++) {
-                world_send(w, "x", "hello", ASK("'verb': 'post', 'lane': 't', 'coalesce': 'p', 'args': {'n': %d}"), i);
+                world_send(w, "x", "hello",
+                           ASK("'verb': 'post', 'lane': 't', 'coalesce': 'p', 'args': {'n': %d}"), i);
                 world_settle(w);
         }
         expect_args(w, "1");
@@ -376,8 +380,9 @@ static void test_dead_letters(void **state)
         const char *list;
 
         w->outcomes = "pt";
-        world_send(w, "x", "hello", "{'do': [['ask', {'verb': 'post'}], ['set', 'on', "
-                                    "{'post': {'then': 'ignore'}, 'once': {'then': 'stay'}}]]}");
+        world_send(w, "x", "hello",
+                   "{'do': [['ask', {'verb': 'post'}], ['set', 'on', "
+                   "{'post': {'then': 'ignore'}, 'once': {'then': 'stay'}}]]}");
         world_expect_trace(w, "a:hello a:post!perm");
         world_send(w, "x", "hello", ASK("'verb': 'once'"));
         world_settle(w); /* a failure that the flow used is not dead */
@@ -425,7 +430,7 @@ static void test_stopping_starts_nothing(void **state)
         world_expect_asks(w, "bucket/1");
 }
 
-#define disk(_name) cmocka_unit_test_setup_teardown(_name, world_setup_disk, world_teardown)
+#define disk(_name)   cmocka_unit_test_setup_teardown(_name, world_setup_disk, world_teardown)
 #define memory(_name) cmocka_unit_test_setup_teardown(_name, world_setup_memory, world_teardown)
 
 int main(void)

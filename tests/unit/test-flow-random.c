@@ -1,13 +1,13 @@
 /* flow: many flows, few of them in memory, and a process that is killed over and over.
  *
- * A child process runs the engine on a journal on disk and is killed with SIGKILL: at a commit, at the start of an
- * ask, at an acknowledgement, or at any microsecond. The next child goes on with the same file. What the outside world
- * saw is in a log that each child appends to: acknowledgements and performed asks. The world does what Slack does: it
- * sends again whatever was not acknowledged, in order, under the same key.
+ * A child process runs the engine on a journal on disk and is killed with SIGKILL: at a commit, at the start
+ * of an ask, at an acknowledgement, or at any microsecond. The next child goes on with the same file. What
+ * the outside world saw is in a log that each child appends to: acknowledgements and performed asks. The
+ * world does what Slack does: it sends again whatever was not acknowledged, in order, under the same key.
  *
- * In the end each flow must have consumed each of its events exactly once and in order, each parked event likewise, and
- * each result of an ask exactly once; an ask keeps its key over all its performances, and a performance that may be the
- * second says so.
+ * In the end each flow must have consumed each of its events exactly once and in order, each parked event
+ * likewise, and each result of an ask exactly once; an ask keeps its key over all its performances, and a
+ * performance that may be the second says so.
  *
  * FLOW_RANDOM_SEED repeats one run, FLOW_RANDOM_RUNS sets their number. */
 #include <stdarg.h>
@@ -28,10 +28,10 @@
 #include "flow/engine-internal.h"
 #include "store/journal-sqlite.h"
 
-#define N_FLOWS 100
-#define N_EVENTS 700
-#define WINDOW 40
-#define GENERATIONS_MAX 14
+#define N_FLOWS           100
+#define N_EVENTS          700
+#define WINDOW            40
+#define GENERATIONS_MAX   14
 #define CHILD_DEADLINE_MS 30000
 
 typedef enum EventSort { SORT_MESSAGE, SORT_PARKED, SORT_FINISH } EventSort;
@@ -41,7 +41,14 @@ typedef struct Planned {
         unsigned flow, seq; /* seq: 1, 2, … by flow and sort */
 } Planned;
 
-typedef enum KillAt { KILL_NEVER, KILL_AT_COMMIT, KILL_AT_START, KILL_AT_ACK, KILL_AT_TIME, N_KILL_AT } KillAt;
+typedef enum KillAt {
+        KILL_NEVER,
+        KILL_AT_COMMIT,
+        KILL_AT_START,
+        KILL_AT_ACK,
+        KILL_AT_TIME,
+        N_KILL_AT
+} KillAt;
 
 static Planned plan[N_EVENTS + N_FLOWS];
 static size_t n_plan;
@@ -66,10 +73,10 @@ static void make_plan(void)
                 EventSort sort = draw(4) == 0 ? SORT_PARKED : SORT_MESSAGE;
                 unsigned flow = draw(4) == 0 ? draw(5) : draw(N_FLOWS); /* some are busier */
 
-                plan[n_plan++] = (Planned) {sort, flow, ++next[flow][sort]};
+                plan[n_plan++] = (Planned){sort, flow, ++next[flow][sort]};
         }
         for (unsigned i = 0; i < N_FLOWS; i++)
-                plan[n_plan++] = (Planned) {SORT_FINISH, i, 1};
+                plan[n_plan++] = (Planned){SORT_FINISH, i, 1};
 }
 
 /* ---- the flows ---- */
@@ -95,13 +102,14 @@ static FlowVerdict on_message(Flow *f, const FlowEvent *ev)
         append(f, "got", json_integer(seq));
         snprintf(tag, sizeof(tag), "%lld", (long long) seq);
         snprintf(lane, sizeof(lane), "lane:%lld", (long long) flow % 7);
-        flow_ask(f, &(FlowAsk) {
-                            .verb = seq % 3 ? "post" : "probed",
-                            .tag = tag,
-                            .lane = seq % 5 ? lane : NULL,
-                            .priority = (AskPriority) (seq % 3),
-                            .args = json_pack("{s:I, s:I}", "flow", (json_int_t) flow, "seq", (json_int_t) seq),
-                    });
+        flow_ask(f,
+                 &(FlowAsk){
+                         .verb = seq % 3 ? "post" : "probed",
+                         .tag = tag,
+                         .lane = seq % 5 ? lane : NULL,
+                         .priority = (AskPriority) (seq % 3),
+                         .args = json_pack("{s:I, s:I}", "flow", (json_int_t) flow, "seq", (json_int_t) seq),
+                 });
         if (seq % 3 == 0) {
                 snprintf(peer, sizeof(peer), "r:%lld", (long long) (flow + 1) % N_FLOWS);
                 flow_spawn(f, "random", peer, "peer", json_pack("{s:I}", "seq", (json_int_t) seq));
@@ -219,7 +227,7 @@ static void on_start(void *owner, Ask *ask)
         else {
                 Later *l = mem_new(Later);
 
-                *l = (Later) {.child = c, .ask = ask, .timer = loop_timer_new(c->loop, on_later, l)};
+                *l = (Later){.child = c, .ask = ask, .timer = loop_timer_new(c->loop, on_later, l)};
                 loop_timer_set(l->timer, how - 4);
         }
 }
@@ -269,19 +277,20 @@ static void send_one(Child *c, size_t i)
         char address[24], key[32];
         Sent *s = mem_new(Sent);
 
-        *s = (Sent) {c, i};
+        *s = (Sent){c, i};
         snprintf(address, sizeof(address), "r:%u", plan[i].flow);
         snprintf(key, sizeof(key), "event %zu", i);
         c->n_open++;
-        flow_deliver(c->engine, &(FlowDelivery) {
-                                        .address = address,
-                                        .kind = "random",
-                                        .event = names[plan[i].sort],
-                                        .dedup_key = key,
-                                        .json = mem_printf("{\"flow\":%u,\"seq\":%u}", plan[i].flow, plan[i].seq),
-                                        .done = on_delivered,
-                                        .userdata = s,
-                                });
+        flow_deliver(c->engine,
+                     &(FlowDelivery){
+                             .address = address,
+                             .kind = "random",
+                             .event = names[plan[i].sort],
+                             .dedup_key = key,
+                             .json = mem_printf("{\"flow\":%u,\"seq\":%u}", plan[i].flow, plan[i].seq),
+                             .done = on_delivered,
+                             .userdata = s,
+                     });
 }
 
 static void send_more(Child *c)
@@ -323,10 +332,12 @@ static void child_start(Child *c)
                 _exit(4);
         c->metrics = metrics_new();
         if (journal_sqlite_open(&c->journal, c->loop,
-                                &(JournalSqliteConfig) {.path = db_path, .before_commit = before_commit, .userdata = c}) != 0)
+                                &(JournalSqliteConfig){
+                                        .path = db_path, .before_commit = before_commit, .userdata = c}) != 0)
                 _exit(5);
         flow_engine_new(&c->engine, c->loop, c->journal, c->metrics,
-                        &(FlowEngineConfig) {.kinds = kinds, .max_slots = 2, .fault_pause_ms = 1, .commit_retry_ms = 2});
+                        &(FlowEngineConfig){
+                                .kinds = kinds, .max_slots = 2, .fault_pause_ms = 1, .commit_retry_ms = 2});
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 flow_engine_add_verb(c->engine, &verbs[i], c);
         if (flow_engine_start(c->engine) < 0)
@@ -381,7 +392,7 @@ static Seen *seen_add(Seen **table, const char *what, const char *other, unsigne
                 return s;
         }
         s = mem_new(Seen);
-        *s = (Seen) {.what = mem_strdup(what), .other = mem_strdup(other), .generation = generation};
+        *s = (Seen){.what = mem_strdup(what), .other = mem_strdup(other), .generation = generation};
         HASH_ADD_KEYPTR(hh, *table, s->what, strlen(s->what), s);
         return s;
 }
@@ -390,7 +401,7 @@ static void seen_free(Seen *table)
 {
         Seen *s, *next;
 
-        HASH_ITER(hh, table, s, next) {
+        HASH_ITER (hh, table, s, next) {
                 HASH_DEL(table, s);
                 free(s->what);
                 free(s->other);
@@ -489,10 +500,11 @@ static void verify(void)
 
         assert_int_equal(loop_new(&c.loop), 0);
         c.metrics = metrics_new();
-        assert_int_equal(journal_sqlite_open(&c.journal, c.loop,
-                                             &(JournalSqliteConfig) {.path = db_path, .before_commit = no_hook}),
-                         0);
-        flow_engine_new(&c.engine, c.loop, c.journal, c.metrics, &(FlowEngineConfig) {.kinds = kinds});
+        assert_int_equal(
+                journal_sqlite_open(&c.journal, c.loop,
+                                    &(JournalSqliteConfig){.path = db_path, .before_commit = no_hook}),
+                0);
+        flow_engine_new(&c.engine, c.loop, c.journal, c.metrics, &(FlowEngineConfig){.kinds = kinds});
         assert_int_equal(flow_engine_start(c.engine), 0);
         flow_engine_list(c.engine, NULL, NULL, 1000, on_list, &list);
         flow_engine_list_asks(c.engine, NULL, 1000, on_list, &asks);
@@ -558,10 +570,11 @@ static unsigned run_seed(uint64_t seed)
                 if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
                         break;
                 if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-                        fail_msg("seed %llu: the child ended with status %#x", (unsigned long long) seed, status);
+                        fail_msg("seed %llu: the child ended with status %#x", (unsigned long long) seed,
+                                 status);
                 n_killed++;
         }
-        read_log((bool[N_EVENTS + N_FLOWS]) {0});
+        read_log((bool[N_EVENTS + N_FLOWS]){0});
         verify();
         remove_files();
         return n_killed;

@@ -62,8 +62,9 @@ static void test_killed_between_turn_and_its_commit(void **state)
         world_settle(w);
         buf_clear(&w->delivered);
         w->n_answered = 0;
-        world_send(w, "x", "second", "{'do': [['set', 'n', 2], ['ask', {'verb': 'post'}], ['timer', 't', 5], "
-                                     "['address', 'new:1'], ['send', 'addr:x', 'third', {}]], 'then': 'go:b'}");
+        world_send(w, "x", "second",
+                   "{'do': [['set', 'n', 2], ['ask', {'verb': 'post'}], ['timer', 't', 5], "
+                   "['address', 'new:1'], ['send', 'addr:x', 'third', {}]], 'then': 'go:b'}");
         world_until_count(w, w->engine->metrics.turns, 2); /* the batch of this turn is still open */
         assert_int_equal(w->n_answered, 1);
         buf_clear(&w->trace);
@@ -72,7 +73,8 @@ static void test_killed_between_turn_and_its_commit(void **state)
         world_start(w);
         world_until_count(w, w->engine->metrics.turns, 2);
         world_settle(w);
-        assert_true(str_starts_with(buf_bytes(&w->trace), "a:second b:enter b:")); /* once more, and all of it */
+        assert_true(
+                str_starts_with(buf_bytes(&w->trace), "a:second b:enter b:")); /* once more, and all of it */
         world_sleep(w, 20);
         world_expect_asks(w, "post/1");
         seen = world_flow(w, NULL, 0, "data.seen");
@@ -90,9 +92,10 @@ static void test_killed_while_an_ask_is_under_way(void **state)
         _cleanup_free_ char *key = NULL;
 
         w->hold = true;
-        world_send(w, "x", "hello", "{'do': [['ask', {'verb': 'post', 'tag': 'T', 'lane': 't', 'args': {'n': 1}}], "
-                                    "['ask', {'verb': 'post', 'lane': 't', 'args': {'n': 2}}], "
-                                    "['ask', {'verb': 'once'}], ['ask', {'verb': 'probed'}]]}");
+        world_send(w, "x", "hello",
+                   "{'do': [['ask', {'verb': 'post', 'tag': 'T', 'lane': 't', 'args': {'n': 1}}], "
+                   "['ask', {'verb': 'post', 'lane': 't', 'args': {'n': 2}}], "
+                   "['ask', {'verb': 'once'}], ['ask', {'verb': 'probed'}]]}");
         world_settle(w);
         assert_int_equal(w->n_asks, 3);
         key = mem_strdup(w->asks[0].key);
@@ -155,9 +158,10 @@ static void test_lane_order_after_a_restart(void **state)
 
         w->hold = true;
         for (int i = 1; i <= 5; i++)
-                world_send(w, "x", "hello",
-                           "{'do': [['ask', {'verb': 'post', 'lane': 't', 'priority': %d, 'args': {'n': %d}}]]}",
-                           i == 4 ? 0 : 2, i);
+                world_send(
+                        w, "x", "hello",
+                        "{'do': [['ask', {'verb': 'post', 'lane': 't', 'priority': %d, 'args': {'n': %d}}]]}",
+                        i == 4 ? 0 : 2, i);
         world_settle(w);
         w->hold = false;
         world_restart(w);
@@ -176,8 +180,10 @@ static void test_coalesced_after_a_restart(void **state)
 
         w->hold = true;
         for (int i = 1; i <= 2; i++) {
-                world_send(w, "x", "hello",
-                           "{'do': [['ask', {'verb': 'post', 'lane': 't', 'coalesce': 'p', 'args': {'n': %d}}]]}", i);
+                world_send(
+                        w, "x", "hello",
+                        "{'do': [['ask', {'verb': 'post', 'lane': 't', 'coalesce': 'p', 'args': {'n': %d}}]]}",
+                        i);
                 world_settle(w);
         }
         assert_int_equal(w->n_asks, 1);
@@ -238,7 +244,8 @@ static void test_full_disk(void **state)
         buf_clear(&w->delivered);
         fail_commits(w, -1);
         for (int i = 0; i < 10; i++) {
-                world_send(w, i % 2 ? "x" : "y", "hello", "{'do': [['ask', {'verb': 'post'}], ['set', 'n', %d]]}", i);
+                world_send(w, i % 2 ? "x" : "y", "hello",
+                           "{'do': [['ask', {'verb': 'post'}], ['set', 'n', %d]]}", i);
                 world_sleep(w, i % 4 * 10);
         }
         world_until_count(w, w->engine->metrics.commit_failures, 3);
@@ -333,13 +340,15 @@ static void test_older_data_is_upgraded(void **state)
         world_settle(w);
         world_kill(w);
         assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(db,
-                                      "UPDATE flow SET version = 1 WHERE id = (SELECT flow_id FROM address WHERE "
-                                      "address = 'addr:x'); UPDATE flow SET version = 3 WHERE id = (SELECT flow_id "
-                                      "FROM address WHERE address = 'addr:y'); UPDATE flow SET step = 'gone' WHERE id = "
-                                      "(SELECT flow_id FROM address WHERE address = 'addr:z')",
-                                      NULL, NULL, NULL),
-                         SQLITE_OK);
+        assert_int_equal(
+                sqlite3_exec(
+                        db,
+                        "UPDATE flow SET version = 1 WHERE id = (SELECT flow_id FROM address WHERE "
+                        "address = 'addr:x'); UPDATE flow SET version = 3 WHERE id = (SELECT flow_id "
+                        "FROM address WHERE address = 'addr:y'); UPDATE flow SET step = 'gone' WHERE id = "
+                        "(SELECT flow_id FROM address WHERE address = 'addr:z')",
+                        NULL, NULL, NULL),
+                SQLITE_OK);
         sqlite3_close(db);
         buf_clear(&w->trace);
         world_start(w);
@@ -353,7 +362,8 @@ static void test_older_data_is_upgraded(void **state)
         /* They wait for the program that knows them. */
         world_kill(w);
         assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(db, "UPDATE flow SET version = 2, step = 'b'", NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, "UPDATE flow SET version = 2, step = 'b'", NULL, NULL, NULL),
+                         SQLITE_OK);
         sqlite3_close(db);
         world_start(w);
         for (size_t i = 0; i < 2; i++) {

@@ -1,5 +1,5 @@
-/* flow: what one turn does, by verdict; parked events, timers, addresses, messages, faults, flows in and out of
- * memory. */
+/* flow: what one turn does, by verdict; parked events, timers, addresses, messages, faults, flows in and out
+ * of memory. */
 #include "engine-world.h"
 
 #include "base/clock.h"
@@ -43,7 +43,8 @@ static void test_enter_may_have_nothing_to_do(void **state)
 {
         World *w = *state;
 
-        world_send(w, "x", "first", "{'do': [['set', 'n', 1]], 'then': 'go:b', 'enter:b': {'then': 'ignore'}}");
+        world_send(w, "x", "first",
+                   "{'do': [['set', 'n', 1]], 'then': 'go:b', 'enter:b': {'then': 'ignore'}}");
         world_settle(w);
         expect_flow(w, 0, "step", "b");
         expect_flow(w, 0, "data.n", "1");
@@ -89,15 +90,17 @@ static void test_later_waits_for_the_step(void **state)
         world_expect_trace(w, "a:go c:enter c:early c:b-only c:early c:last");
         world_send(w, "x", "go", "{'then': 'go:b'}");
         world_expect_trace(w, "c:go b:enter b:b-only");
-        expect_flow(w, 0, "data.seen",
-                    "[\"a:go\",\"c:enter\",\"c:early\",\"c:early\",\"c:last\",\"c:go\",\"b:enter\",\"b:b-only\"]");
+        expect_flow(
+                w, 0, "data.seen",
+                "[\"a:go\",\"c:enter\",\"c:early\",\"c:early\",\"c:last\",\"c:go\",\"b:enter\",\"b:b-only\"]");
 }
 
 static void test_parked_outlive_the_process(void **state)
 {
         World *w = *state;
 
-        world_send(w, "x", "hello", "{'do': [['ask', {'verb': 'post'}], ['set', 'on', {'a/post': {'then': 'later'}}]]}");
+        world_send(w, "x", "hello",
+                   "{'do': [['ask', {'verb': 'post'}], ['set', 'on', {'a/post': {'then': 'later'}}]]}");
         world_expect_trace(w, "a:hello a:post");
         for (int i = 0; i < 5; i++)
                 world_send(w, "x", "early", "{'do': [['set', 'last', %d]]}", i);
@@ -135,7 +138,8 @@ static void test_done_removes_all_but_asks(void **state)
                    "{'do': [['ask', {'verb': 'post'}], ['timer', 't', 20], ['address', 'second:1']]}");
         world_send(w, "x", "early", "{}");
         world_settle(w);
-        world_send(w, "second:1", "?end", "{'do': [['ask', {'verb': 'post', 'tag': 'bye'}]], 'then': 'done'}");
+        world_send(w, "second:1", "?end",
+                   "{'do': [['ask', {'verb': 'post', 'tag': 'bye'}]], 'then': 'done'}");
         world_settle(w);
         assert_int_equal(world_n_flows(w, NULL), 0);
         world_expect_asks(w, "post/1 post/1");
@@ -173,10 +177,12 @@ static void test_timer_dies_with_its_step(void **state)
 {
         World *w = *state;
 
-        world_send(w, "x", "hello", "{'do': [['timer', 'old', 400], ['timer', 'off', 10], ['cancel', 'off']]}");
+        world_send(w, "x", "hello",
+                   "{'do': [['timer', 'old', 400], ['timer', 'off', 10], ['cancel', 'off']]}");
         world_settle(w);
-        world_send(w, "x", "go", "{'do': [['timer', 'left', 5]], 'then': 'go:b', "
-                                 "'enter:b': {'do': [['timer', 'new', 300]]}}");
+        world_send(w, "x", "go",
+                   "{'do': [['timer', 'left', 5]], 'then': 'go:b', "
+                   "'enter:b': {'do': [['timer', 'new', 300]]}}");
         world_expect_trace(w, "a:hello a:go b:enter");
         world_sleep(w, 500);
         world_expect_trace(w, "b:timer:new");
@@ -213,7 +219,8 @@ static void test_timer_moves_and_outlives_the_process(void **state)
         World *w = *state;
         int64_t start = clock_monotonic_ms();
 
-        world_send(w, "x", "hello", "{'do': [['timer', 't', 5], ['timer', 't', 60], ['timer', 'u', 100000]]}");
+        world_send(w, "x", "hello",
+                   "{'do': [['timer', 't', 5], ['timer', 't', 60], ['timer', 'u', 100000]]}");
         world_settle(w);
         world_restart(w);
         buf_clear(&w->trace);
@@ -229,7 +236,8 @@ static void test_timer_sets_itself_again(void **state)
 {
         World *w = *state;
 
-        world_send(w, "x", "hello", "{'do': [['timer', 't', 1], ['set', 'on', {'timer:t': {'do': [['timer', 't', 1]]}}]]}");
+        world_send(w, "x", "hello",
+                   "{'do': [['timer', 't', 1], ['set', 'on', {'timer:t': {'do': [['timer', 't', 1]]}}]]}");
         world_until_count(w, w->engine->metrics.turns, 6);
         world_restart(w);
         world_until_count(w, w->engine->metrics.turns, 3);
@@ -255,7 +263,7 @@ static void test_delivery_outcomes(void **state)
 
 static void test_refused_under_load(void **state)
 {
-        World *w = world_new(false, &(FlowEngineConfig) {.max_pending = 4});
+        World *w = world_new(false, &(FlowEngineConfig){.max_pending = 4});
 
         (void) state;
         for (int i = 0; i < 6; i++)
@@ -274,10 +282,11 @@ static void test_addresses(void **state)
 
         world_send(w, "one", "hello", "{'do': [['address', 'shared:1'], ['set', 'me', 1]]}");
         world_settle(w);
-        world_send(w, "two", "hello", "{'do': [['address', 'shared:1'], ['unaddress', 'addr:one'], ['set', 'me', 2]]}");
+        world_send(w, "two", "hello",
+                   "{'do': [['address', 'shared:1'], ['unaddress', 'addr:one'], ['set', 'me', 2]]}");
         world_settle(w);
         world_send(w, "shared:1", "?hello", "{'do': [['set', 'got', 'it']]}"); /* the first owner kept it */
-        world_send(w, "one", "?hello", "{}");                                   /* nobody removes another's */
+        world_send(w, "one", "?hello", "{}");                                  /* nobody removes another's */
         world_settle(w);
         buf_clear(&w->delivered);
         for (size_t i = 0; i < 2; i++) {
@@ -327,8 +336,9 @@ static void test_fault_is_undone_and_tried_again(void **state)
         World *w = *state;
 
         w->faults_left = 2;
-        world_send(w, "x", "hello", "{'do': [['set', 'n', 1], ['ask', {'verb': 'post'}], ['timer', 't', 1], "
-                                    "['random', 'r']], 'then': 'fault-once'}");
+        world_send(w, "x", "hello",
+                   "{'do': [['set', 'n', 1], ['ask', {'verb': 'post'}], ['timer', 't', 1], "
+                   "['random', 'r']], 'then': 'fault-once'}");
         world_send(w, "x", "next", "{}");
         world_send(w, "y", "other", "{}");
         world_until_count(w, w->engine->metrics.turns, 6);
@@ -344,8 +354,9 @@ static void test_random_repeats_only_with_its_turn(void **state)
         World *w = *state;
         char *drawn[3];
 
-        world_send(w, "x", "hello", "{'do': [['timer', 't', 1], ['random', 'r'], ['set', 'on', "
-                                    "{'timer:t': {'do': [['timer', 't', 1], ['random', 'r']]}}]]}");
+        world_send(w, "x", "hello",
+                   "{'do': [['timer', 't', 1], ['random', 'r'], ['set', 'on', "
+                   "{'timer:t': {'do': [['timer', 't', 1], ['random', 'r']]}}]]}");
         for (int i = 0; i < 3; i++) {
                 world_until_count(w, w->engine->metrics.turns, i + 1);
                 drawn[i] = world_flow(w, NULL, 0, "data.r");
@@ -454,7 +465,7 @@ static void test_hints(void **state)
 
 static void test_flows_leave_memory(void **state)
 {
-        World *w = world_new(false, &(FlowEngineConfig) {.max_slots = 2});
+        World *w = world_new(false, &(FlowEngineConfig){.max_slots = 2});
 
         (void) state;
         for (int round = 0; round < 3; round++)
@@ -475,12 +486,13 @@ static void test_flows_leave_memory(void **state)
                 assert_non_null(strstr(buf_bytes(&w->trace), "a:go c:enter c:early c:early c:early"));
         }
         for (size_t i = 0; i < 20; i++)
-                expect_flow(w, i, "data.seen", "[\"a:hello\",\"a:hello\",\"a:hello\",\"a:go\",\"c:enter\",\"c:early\","
-                                               "\"c:early\",\"c:early\"]");
+                expect_flow(w, i, "data.seen",
+                            "[\"a:hello\",\"a:hello\",\"a:hello\",\"a:go\",\"c:enter\",\"c:early\","
+                            "\"c:early\",\"c:early\"]");
         world_free(w);
 }
 
-#define disk(_name) cmocka_unit_test_setup_teardown(_name, world_setup_disk, world_teardown)
+#define disk(_name)   cmocka_unit_test_setup_teardown(_name, world_setup_disk, world_teardown)
 #define memory(_name) cmocka_unit_test_setup_teardown(_name, world_setup_memory, world_teardown)
 
 int main(void)

@@ -35,7 +35,8 @@ static int before_commit(void *userdata)
 static int open_journal(Store *s, Journal **ret)
 {
         return journal_sqlite_open(
-                ret, s->loop, &(JournalSqliteConfig) {.path = s->path, .before_commit = before_commit, .userdata = s});
+                ret, s->loop,
+                &(JournalSqliteConfig){.path = s->path, .before_commit = before_commit, .userdata = s});
 }
 
 static int setup(void **state)
@@ -103,7 +104,7 @@ static JournalBatch *batch_new(Store *s, int tag, bool keep)
 {
         Tagged *t = mem_new(Tagged);
 
-        *t = (Tagged) {.store = s, .tag = tag, .keep = keep};
+        *t = (Tagged){.store = s, .tag = tag, .keep = keep};
         t->batch = journal_batch_new(on_done, t);
         return t->batch;
 }
@@ -209,8 +210,16 @@ static void test_delete_takes_all_but_asks(void **state)
         rec->key = "t";
         rec->at_ms = 99;
         rec = journal_batch_add(b, JOURNAL_ASK_PUT);
-        *rec = (JournalRecord) {.type = JOURNAL_ASK_PUT, .id = 7, .flow_id = 1001, .kind = "post", .event = "", .address = "",
-                                .status = "", .key = "3e9/7", .data = "{}", .at_ms = 60};
+        *rec = (JournalRecord){.type = JOURNAL_ASK_PUT,
+                               .id = 7,
+                               .flow_id = 1001,
+                               .kind = "post",
+                               .event = "",
+                               .address = "",
+                               .status = "",
+                               .key = "3e9/7",
+                               .data = "{}",
+                               .at_ms = 60};
         journal_batch_add(b, JOURNAL_FLOW_DELETE)->flow_id = 1001;
         add_delivery(b, 8, "a", NULL)->kind = NULL;
         commit(s, b);
@@ -241,7 +250,8 @@ static void test_failed_batches_keep_their_order(void **state)
                         add_delivery(batches[i], round * 100 + i + 1, "a", NULL);
                         journal_submit(s->journal, batches[i]);
                         if (i == round % 6)
-                                usleep(200); /* the writer takes some, finds the disk full, and gets the rest later */
+                                usleep(200); /* the writer takes some, finds the disk full, and gets the rest
+                                                later */
                 }
                 wait_done(s, before + 6);
                 /* Whatever the threads did: all failed, none has passed another. */
@@ -291,8 +301,16 @@ static void test_prune(void **state)
                 add_delivery(b, i + 1, "a", key)->at_ms = i < 2400 ? 10 : 30;
         }
         rec = journal_batch_add(b, JOURNAL_ASK_PUT);
-        *rec = (JournalRecord) {.type = JOURNAL_ASK_PUT, .id = 9000, .flow_id = 1, .kind = "post", .event = "", .address = "",
-                                .status = "", .key = "1/9000", .data = "{}", .at_ms = 10};
+        *rec = (JournalRecord){.type = JOURNAL_ASK_PUT,
+                               .id = 9000,
+                               .flow_id = 1,
+                               .kind = "post",
+                               .event = "",
+                               .address = "",
+                               .status = "",
+                               .key = "1/9000",
+                               .data = "{}",
+                               .at_ms = 10};
         journal_batch_add(b, JOURNAL_ASK_DEAD)->id = 9000;
         commit(s, b);
         batch_free(b);
@@ -320,14 +338,16 @@ typedef struct Scanned {
 
 static void scan_ask(void *userdata, const JournalRecord *r)
 {
-        buf_printf(userdata, "ask %lld of %lld: %s tag=%s lane=%s priority=%lld word=%s key=%s args=%s at=%lld\n",
-                   (long long) r->id, (long long) r->flow_id, r->kind, r->event, r->address, (long long) r->number, r->status,
-                   r->key, r->data, (long long) r->at_ms);
+        buf_printf(userdata,
+                   "ask %lld of %lld: %s tag=%s lane=%s priority=%lld word=%s key=%s args=%s at=%lld\n",
+                   (long long) r->id, (long long) r->flow_id, r->kind, r->event, r->address,
+                   (long long) r->number, r->status, r->key, r->data, (long long) r->at_ms);
 }
 
 static void scan_timer(void *userdata, const JournalRecord *r)
 {
-        buf_printf(userdata, "timer %s of %lld at %lld\n", r->key, (long long) r->flow_id, (long long) r->at_ms);
+        buf_printf(userdata, "timer %s of %lld at %lld\n", r->key, (long long) r->flow_id,
+                   (long long) r->at_ms);
 }
 
 static void scan_waiting(void *userdata, int64_t flow_id)
@@ -462,7 +482,8 @@ static void test_damaged(void **state)
         memset(garbage, 0xa5, sizeof(garbage));
         reopen(s);
         for (int i = 0; i < 200; i++)
-                add_delivery(b, i + 1, "a", NULL)->data = "{\"padding\":\"01234567890123456789012345678901234567890\"}";
+                add_delivery(b, i + 1, "a", NULL)->data =
+                        "{\"padding\":\"01234567890123456789012345678901234567890\"}";
         commit(s, b);
         batch_free(b);
         journal_free(take(s->journal)); /* checkpoints the log into the file */
@@ -482,7 +503,8 @@ static void test_directory_that_is_not_there(void **state)
         Store *s = *state;
         Journal *j = NULL;
 
-        assert_true(journal_sqlite_open(&j, s->loop, &(JournalSqliteConfig) {.path = "/nonexistent/journal.db"}) < 0);
+        assert_true(journal_sqlite_open(&j, s->loop,
+                                        &(JournalSqliteConfig){.path = "/nonexistent/journal.db"}) < 0);
         assert_null(j);
 }
 
@@ -502,7 +524,8 @@ static void test_list_filters(void **state)
         rec->status = "quarantined";
         rec->error = "because";
         rec = journal_batch_add(b, JOURNAL_FLOW_PUT);
-        *rec = (JournalRecord) {.type = JOURNAL_FLOW_PUT, .flow_id = 1003, .number = 1, .step = "s", .data = "not json"};
+        *rec = (JournalRecord){
+                .type = JOURNAL_FLOW_PUT, .flow_id = 1003, .number = 1, .step = "s", .data = "not json"};
         rec = journal_batch_add(b, JOURNAL_LIST);
         rec->kind = "task";
         rec->number = 10;
