@@ -200,6 +200,8 @@ function client(url, password) {
       if (!found && ended) throw new Error(`the event stream is over, without ${type}: ${ended.message}`);
       return found;
     };
+    // The headers come before the subscription; what happens in between is not told.
+    await until('the first event of the stream', () => find('server.connected', () => true), START_TIMEOUT_MS);
     return {
       list,
       wait: (type, predicate = () => true, timeoutMs = 20_000) =>
