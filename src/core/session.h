@@ -2,8 +2,8 @@
  *
  * {title, text, user, channel, thread_ts, response_url, started_ms, state, error,
  *  defaults: {directory, agent, model, web_url, command, queue_max}, oc: {session_id, directory, agent, model, last_message_id, online},
- *  names: {U…: name}, queue: [{n, user, ts, text}], n_prompts,
- *  turn: {n, user, ts, text, message_id, foreign, asked, started_ms, idle_looks, view} | absent,
+ *  names: {U…: name}, queue: [{n, user, ts, text}], n_prompts, n_turns,
+ *  turn: {no, n, user, ts, text, message_id, foreign, asked, started_ms, idle_looks, view} | absent,
  *  open: {ref: {what}}, tokens, cost, card, progress} */
 #pragma once
 

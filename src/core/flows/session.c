@@ -13,6 +13,7 @@
 #include "connectors/slack/markdown.h"
 #include "connectors/slack/slack-asks.h"
 #include "core/command.h"
+#include "core/reading.h"
 #include "core/say.h"
 #include "core/session.h"
 #include "integrations/opencode/opencode-asks.h"
@@ -479,11 +480,26 @@ static json_t *begin_turn(Flow *f)
         if (!turn)
                 turn = json_pack("{s:b}", "foreign", 1);
         json_put_int(turn, "started_ms", flow_now_ms(f));
+        json_put_int(turn, "no", json_int(flow_data(f), "n_turns", 0) + 1);
+        json_put_int(flow_data(f), "n_turns", json_int(turn, "no", 0));
         json_object_set_new(flow_data(f), "turn", turn);
         posted_reset(f, SLOT_PROGRESS);
         session_set_error(f, NULL);
         session_set_state(f, SESSION_WORKING);
         return turn;
+}
+
+/* What is asked for one turn may be answered in the next: its results carry the turn they were asked for. */
+static char *turn_tag(Flow *f)
+{
+        return mem_printf("%lld", (long long) json_int(flow_data(f), "turn.no", 0));
+}
+
+static bool is_of_other_turn(Flow *f, const FlowEvent *ev)
+{
+        _cleanup_free_ char *tag = turn_tag(f);
+
+        return !str_empty(ev->tag) && !str_equal(ev->tag, tag); /* asked by an older program: untagged */
 }
 
 static const char *author_name(Flow *f, const char *user)
@@ -503,6 +519,7 @@ static void send_prompt(Flow *f)
         const char *user = json_str_or(turn, "user", "");
         _cleanup_free_ char *key = mem_printf("%s/prompt/%lld", flow_ref(f), (long long) json_int(turn, "n", 0));
         _cleanup_free_ char *message_id = opencode_message_id(key, flow_now_ms(f)), *lane = prompt_lane(f);
+        _cleanup_free_ char *tag = turn_tag(f);
         json_t *args = json_pack("{s:s, s:s, s:s, s:s}", "directory", json_str_or(flow_data(f), "oc.directory", ""),
                                  "session_id", json_str_or(flow_data(f), "oc.session_id", ""), "message_id", message_id,
                                  "text", json_str_or(turn, "text", ""));
@@ -512,18 +529,20 @@ static void send_prompt(Flow *f)
         if (name)
                 json_object_set_new(args, "author", json_pack("{s:s, s:s}", "name", name, "source", "slack"));
         put_agent_and_model(f, args);
-        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_MESSAGE, .lane = lane, .coalesce = "prompt", .args = args});
+        flow_ask(f, &(FlowAsk) {
+                            .verb = OPENCODE_SESSION_MESSAGE, .tag = tag, .lane = lane, .coalesce = "prompt", .args = args});
 }
 
 /* The agent is told who speaks; the name is looked up once per person and session. */
 static void ask_name_then_send(Flow *f)
 {
         const char *user = json_str_or(json_at(flow_data(f), "turn"), "user", "");
+        _cleanup_free_ char *tag = turn_tag(f);
 
         if (author_name(f, user) || str_empty(user))
                 send_prompt(f);
         else
-                flow_ask(f, &(FlowAsk) {.verb = SLACK_USER, .args = json_pack("{s:s}", "user", user)});
+                flow_ask(f, &(FlowAsk) {.verb = SLACK_USER, .tag = tag, .args = json_pack("{s:s}", "user", user)});
 }
 
 static void take_name(Flow *f, const FlowEvent *ev)
@@ -543,57 +562,12 @@ static void look(Flow *f)
         const json_t *oc = json_at(flow_data(f), "oc");
         json_t *args = json_pack("{s:s, s:s}", "directory", json_str_or(oc, "directory", ""), "session_id",
                                  json_str_or(oc, "session_id", ""));
+        _cleanup_free_ char *tag = turn_tag(f);
 
         if (json_str(oc, "last_message_id"))
                 json_put_str(args, "after", json_str(oc, "last_message_id"));
-        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_MESSAGES, .coalesce = "look", .args = args});
+        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_MESSAGES, .tag = tag, .coalesce = "look", .args = args});
         flow_timer(f, "look", LOOK_ANYWAY_MS);
-}
-
-/* What the messages since the last turn say about this one. */
-typedef struct TurnReading {
-        const json_t *answer; /* the last completed message of the agent; NULL = none yet */
-        bool unfinished;      /* the agent's last message has no end: cut off in the middle, or still to come */
-        const json_t *text;   /* the last one with text */
-        int64_t tokens;
-        double cost;
-} TurnReading;
-
-/* The agent was about to go on after its tools: it ends here only if one of them was refused. */
-static bool ends_in_tools(const json_t *message)
-{
-        const json_t *tools = json_at(message, "tools");
-        size_t i;
-        json_t *tool;
-
-        if (!str_equal(json_str(message, "finish"), "tool-calls") || json_is_object(json_at(message, "error")))
-                return false;
-        json_array_foreach((json_t *) tools, i, tool)
-                if (str_equal(json_str(tool, "status"), "error"))
-                        return false;
-        return true;
-}
-
-static TurnReading read_turn(const json_t *messages)
-{
-        TurnReading reading = {0};
-        size_t i;
-        json_t *m;
-
-        json_array_foreach((json_t *) messages, i, m) {
-                if (!str_equal(json_str(m, "role"), "assistant"))
-                        continue;
-                reading.unfinished = !json_is_integer(json_at(m, "completed_ms")) || ends_in_tools(m);
-                if (!json_is_integer(json_at(m, "completed_ms")))
-                        continue;
-                reading.answer = m;
-                if (!str_empty(json_str(m, "text")))
-                        reading.text = m;
-                reading.tokens += json_int(m, "tokens.input", 0) + json_int(m, "tokens.output", 0) +
-                                  json_int(m, "tokens.reasoning", 0);
-                reading.cost += json_number_value(json_at(m, "cost"));
-        }
-        return reading;
 }
 
 static void post_answer(Flow *f, const char *text)
@@ -693,7 +667,9 @@ static FlowVerdict unanswered(Flow *f, const json_t *messages, const TurnReading
 static FlowVerdict on_looked(Flow *f, const FlowEvent *ev, bool stopping)
 {
         const json_t *messages = json_at(ev->data, "messages");
-        TurnReading reading = read_turn(messages);
+        const json_t *turn = json_at(flow_data(f), "turn");
+        bool taken = json_bool(turn, "asked") || json_bool(turn, "foreign");
+        TurnReading reading = turn_read(messages, json_str(turn, "message_id"), taken);
         const char *error;
 
         if (ev->outcome != ASK_OK) {
@@ -745,7 +721,7 @@ static FlowVerdict on_turn_event(Flow *f, const FlowEvent *ev, bool stopping)
                 return FLOW_STAY;
         }
         if (flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGES, NULL))
-                return on_looked(f, ev, stopping);
+                return is_of_other_turn(f, ev) ? FLOW_STAY : on_looked(f, ev, stopping);
         if (flow_event_is(ev, "oc.session.error"))
                 note_error(f, ev);
         if (flow_event_is(ev, "oc.session.idle") || flow_event_is(ev, "oc.session.error") ||
@@ -784,13 +760,15 @@ static FlowVerdict on_working(Flow *f, const FlowEvent *ev)
         v = on_turn_event(f, ev, false);
         if (v != FLOW_IGNORE)
                 return v;
-        if (flow_event_is_ask(ev, SLACK_USER, NULL)) {
+        if (flow_event_is_ask(ev, SLACK_USER, NULL) || flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL)) {
+                if (is_of_other_turn(f, ev))
+                        return FLOW_STAY;
+                if (flow_event_is(ev, OPENCODE_SESSION_MESSAGE))
+                        return on_prompt_sent(f, ev);
                 take_name(f, ev);
                 send_prompt(f);
                 return FLOW_STAY;
         }
-        if (flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL))
-                return on_prompt_sent(f, ev);
         if (is_message(ev)) {
                 v = on_bang(f, ev);
                 if (v == FLOW_IGNORE)

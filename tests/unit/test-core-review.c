@@ -1,0 +1,341 @@
+/* The workflows on the real engine, with every ask in the test's hands: orders of events that the outside world brings
+ * about once in a thousand turns are written down here one after the other. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "connectors/slack/slack-asks.h"
+#include "core/flows/flows.h"
+#include "core/intake.h"
+#include "flow/engine-internal.h"
+#include "integrations/opencode/opencode-asks.h"
+#include "store/journal-sqlite.h"
+
+#define DEADLINE_MS 20000
+#define CHANNEL "C1"
+#define THREAD "100.1"
+
+typedef struct Desk {
+        Loop *loop;
+        Journal *journal;
+        Metrics *metrics;
+        FlowEngine *engine;
+        Ask **held; /* started and not ended, in order */
+        size_t n_held;
+        char *listed;
+        Buf said; /* what was posted or said, one JSON text a line */
+        unsigned n_posts, n_answers;
+} Desk;
+
+/* ---- asks ---- */
+
+static void note(Desk *d, const Ask *ask)
+{
+        _cleanup_free_ char *text = json_dump(ask->args);
+
+        buf_printf(&d->said, "%s %s\n", ask->verb, text);
+}
+
+static void on_slack(void *owner, Ask *ask)
+{
+        Desk *d = owner;
+
+        note(d, ask);
+        d->n_answers += str_equal(ask->verb, SLACK_POST) && str_equal(json_str(ask->args, "message.text"), "First.");
+        ask_ok(ask, json_pack("{s:o}", "ts", json_sprintf("200.%u", ++d->n_posts)));
+}
+
+static void on_hold(void *owner, Ask *ask)
+{
+        Desk *d = owner;
+
+        note(d, ask);
+        d->held = mem_resize(d->held, (d->n_held + 1) * sizeof(Ask *));
+        d->held[d->n_held++] = ask;
+}
+
+static const AskVerb verbs[] = {
+        {.name = SLACK_POST, .start = on_slack},           {.name = SLACK_UPDATE, .start = on_slack},
+        {.name = SLACK_EPHEMERAL, .start = on_slack},      {.name = SLACK_DELETE, .start = on_slack},
+        {.name = SLACK_REACT, .start = on_slack},          {.name = SLACK_RESPOND, .start = on_slack},
+        {.name = SLACK_USER, .start = on_hold},            {.name = OPENCODE_SESSION_CREATE, .start = on_hold},
+        {.name = OPENCODE_SESSION_MESSAGE, .start = on_hold}, {.name = OPENCODE_SESSION_MESSAGES, .start = on_hold},
+        {.name = OPENCODE_SESSION_ABORT, .start = on_hold},
+};
+
+/* ---- life ---- */
+
+static int setup(void **state)
+{
+        Desk *d = mem_new(Desk);
+
+        log_set_level(LOG_ERROR + 1);
+        assert_int_equal(loop_new(&d->loop), 0);
+        d->metrics = metrics_new();
+        assert_int_equal(journal_sqlite_open(&d->journal, d->loop, &(JournalSqliteConfig) {0}), 0);
+        assert_int_equal(flow_engine_new(&d->engine, d->loop, d->journal, d->metrics,
+                                         &(FlowEngineConfig) {.kinds = core_flow_kinds}),
+                         0);
+        for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
+                flow_engine_add_verb(d->engine, &verbs[i], d);
+        assert_int_equal(flow_engine_start(d->engine), 0);
+        *state = d;
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        Desk *d = *state;
+
+        journal_free(d->journal);
+        flow_engine_free(d->engine);
+        metrics_free(d->metrics);
+        loop_free(d->loop);
+        free(d->held);
+        free(d->listed);
+        buf_deinit(&d->said);
+        free(d);
+        return 0;
+}
+
+/* ---- running ---- */
+
+static bool settled(Desk *d)
+{
+        FlowEngine *e = d->engine;
+
+        return !e->open && e->n_inflight == 0 && list_empty(&e->runnable) && !e->run_scheduled && !e->flush_scheduled &&
+               !e->pump_scheduled;
+}
+
+static void on_late(void *userdata)
+{
+        *(bool *) userdata = true;
+}
+
+static void settle(Desk *d)
+{
+        bool late = false;
+        LoopTimer *timer = loop_timer_new(d->loop, on_late, &late);
+
+        loop_timer_set(timer, DEADLINE_MS);
+        while (!late && !settled(d))
+                uv_run(loop_uv(d->loop), UV_RUN_ONCE);
+        loop_timer_free(timer);
+        assert_false(late);
+}
+
+/* In `format` ' stands for ". */
+static json_t *json_of(const char *format, va_list ap)
+{
+        char *text = NULL;
+        json_t *value;
+
+        assert_true(vasprintf(&text, format, ap) >= 0);
+        for (char *p = text; *p; p++)
+                *p = *p == '\'' ? '"' : *p;
+        value = json_parse(text, strlen(text), NULL);
+        assert_non_null(value);
+        free(text);
+        return value;
+}
+
+static void tell(Desk *d, const char *address, const char *kind, const char *event, const char *format, ...)
+{
+        _cleanup_json_ json_t *data = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        data = json_of(format, ap);
+        va_end(ap);
+        flow_deliver(d->engine,
+                     &(FlowDelivery) {.address = address, .kind = kind, .event = event, .json = json_dump(data)});
+        settle(d);
+}
+
+static size_t n_held(const Desk *d, const char *verb)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < d->n_held; i++)
+                n += str_equal(d->held[i]->verb, verb);
+        return n;
+}
+
+static Ask *held(Desk *d, const char *verb, size_t nth)
+{
+        for (size_t i = 0; i < d->n_held; i++)
+                if (str_equal(d->held[i]->verb, verb) && nth-- == 0)
+                        return d->held[i];
+        fail_msg("no %s is under way", verb);
+        return NULL;
+}
+
+static void end(Desk *d, Ask *ask, AskOutcome outcome, const char *format, ...)
+{
+        json_t *value;
+        va_list ap;
+        size_t i = 0;
+
+        va_start(ap, format);
+        value = json_of(format, ap);
+        va_end(ap);
+        while (d->held[i] != ask)
+                i++;
+        memmove(d->held + i, d->held + i + 1, (--d->n_held - i) * sizeof(*d->held));
+        ask_done(ask, &(AskResult) {.outcome = outcome, .value = value});
+        settle(d);
+}
+
+static void on_listed(void *userdata, const char *json)
+{
+        mem_strset(&((Desk *) userdata)->listed, json);
+}
+
+/* The session's row: step, data. Owned. */
+static json_t *session(Desk *d)
+{
+        json_t *list, *first;
+
+        flow_engine_list(d->engine, "session", NULL, 10, on_listed, d);
+        settle(d);
+        list = json_parse(d->listed, strlen(d->listed), NULL);
+        first = json_incref(json_array_get(list, 0));
+        json_decref(list);
+        assert_non_null(first);
+        return first;
+}
+
+static void expect(Desk *d, const char *path, const char *value)
+{
+        _cleanup_json_ json_t *s = session(d);
+
+        assert_string_equal(json_str_or(s, path, "(none)"), value);
+}
+
+static unsigned times_said(const Desk *d, const char *text)
+{
+        const char *at = buf_bytes(&d->said), *stop = at + buf_len(&d->said);
+        unsigned n = 0;
+
+        while (at < stop && (at = memmem(at, (size_t) (stop - at), text, strlen(text)))) {
+                at++;
+                n++;
+        }
+        return n;
+}
+
+/* ---- a session that works ---- */
+
+#define DEFAULTS "'defaults':{'directory':'/repo'}"
+
+static void say(Desk *d, const char *user, const char *ts, const char *text)
+{
+        tell(d, "thread:" CHANNEL ":" THREAD, NULL, "slack.message",
+             "{'user':'%s','channel':'" CHANNEL "','ts':'%s','text':'%s'}", user, ts, text);
+}
+
+/* To where the prompt waits for OpenCode's reply. */
+static void begin(Desk *d)
+{
+        tell(d, "thread:" CHANNEL ":" THREAD, "session", "slack.start",
+             "{'user':'U1','channel':'" CHANNEL "','ts':'" THREAD "','thread_ts':'" THREAD "','text':'one'," DEFAULTS "}");
+        end(d, held(d, OPENCODE_SESSION_CREATE, 0), ASK_OK, "{'session':{'id':'ses_1','directory':'/repo'}}");
+        end(d, held(d, SLACK_USER, 0), ASK_OK, "{'name':'ann'}");
+        expect(d, "step", "working");
+}
+
+static void take_prompt(Desk *d)
+{
+        end(d, held(d, OPENCODE_SESSION_MESSAGE, 0), ASK_OK, "{}");
+}
+
+static void idle_event(Desk *d)
+{
+        tell(d, "oc:ses_1", NULL, "oc.session.idle", "{'session_id':'ses_1'}");
+}
+
+#define ANSWER(_id, _text)                                                                                           \
+        "{'id':'" _id "','role':'assistant','completed_ms':5,'finish':'stop','text':'" _text "'}"
+#define IDLE "'status':{'type':'idle'}"
+
+/* ---- tests ---- */
+
+static void test_two_looks_are_one_answer(void **state)
+{
+        Desk *d = *state;
+
+        begin(d);
+        take_prompt(d);
+        say(d, "U1", "101.1", "two");
+        idle_event(d); /* an abort says it twice, and so may anything that fails */
+        idle_event(d);
+        assert_int_equal(n_held(d, OPENCODE_SESSION_MESSAGES), 2);
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        expect(d, "data.turn.text", "two");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        expect(d, "data.turn.text", "two"); /* which has not even been sent */
+        assert_int_equal(d->n_answers, 1);
+}
+
+static void test_foreign_answer_is_not_ours(void **state)
+{
+        Desk *d = *state;
+
+        begin(d);
+        idle_event(d); /* of something asked in OpenCode while our prompt is on its way */
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "Theirs.") "]," IDLE "}");
+        expect(d, "step", "working");
+        expect(d, "data.turn.text", "one");
+        take_prompt(d);
+        {
+                _cleanup_json_ json_t *s = session(d);
+                const char *own = json_str(s, "data.turn.message_id");
+
+                idle_event(d);
+                end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+                    "{'messages':[" ANSWER("m1", "Theirs.") ",{'id':'%s','role':'user','text':'one'}," ANSWER("m2", "Ours.") "]," IDLE "}",
+                    own);
+        }
+        expect(d, "step", "idle");
+        assert_true(times_said(d, "Ours.") > 0);
+        assert_int_equal(times_said(d, "Theirs."), 0);
+}
+
+static void test_name_that_comes_in_the_next_turn(void **state)
+{
+        Desk *d = *state;
+
+        begin(d);
+        take_prompt(d);
+        say(d, "U2", "101.1", "two");
+        say(d, "U3", "102.1", "three");
+        idle_event(d);
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        expect(d, "data.turn.user", "U2"); /* whose name is being looked up, slowly */
+        tell(d, "oc:ses_1", NULL, "oc.session.error", "{'session_id':'ses_1','error':{'name':'E','message':'broke'}}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[]," IDLE "}");
+        expect(d, "data.turn.user", "U3");
+        end(d, held(d, SLACK_USER, 0), ASK_OK, "{'name':'bob'}");
+        assert_int_equal(n_held(d, OPENCODE_SESSION_MESSAGE), 0);
+        expect(d, "data.names.U3", "(none)");
+        end(d, held(d, SLACK_USER, 0), ASK_OK, "{'name':'cleo'}");
+        assert_int_equal(n_held(d, OPENCODE_SESSION_MESSAGE), 1); /* once */
+        expect(d, "data.names.U3", "cleo");
+}
+
+#define TEST(_f) cmocka_unit_test_setup_teardown(_f, setup, teardown)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(test_two_looks_are_one_answer),
+                TEST(test_foreign_answer_is_not_ours),
+                TEST(test_name_that_comes_in_the_next_turn),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
