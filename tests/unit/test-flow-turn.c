@@ -237,7 +237,7 @@ static void test_timer_sets_itself_again(void **state)
         World *w = *state;
 
         world_send(w, "x", "hello",
-                   "{'do': [['timer', 't', 1], ['set', 'on', {'timer:t': {'do': [['timer', 't', 1]]}}]]}");
+                   "{'do': [['timer', 't', 20], ['set', 'on', {'timer:t': {'do': [['timer', 't', 20]]}}]]}");
         world_until_count(w, w->engine->metrics.turns, 6);
         world_restart(w);
         world_until_count(w, w->engine->metrics.turns, 3);
@@ -355,8 +355,8 @@ static void test_random_repeats_only_with_its_turn(void **state)
         char *drawn[3];
 
         world_send(w, "x", "hello",
-                   "{'do': [['timer', 't', 1], ['random', 'r'], ['set', 'on', "
-                   "{'timer:t': {'do': [['timer', 't', 1], ['random', 'r']]}}]]}");
+                   "{'do': [['timer', 't', 20], ['random', 'r'], ['set', 'on', "
+                   "{'timer:t': {'do': [['timer', 't', 20], ['random', 'r']]}}]]}");
         for (int i = 0; i < 3; i++) {
                 world_until_count(w, w->engine->metrics.turns, i + 1);
                 drawn[i] = world_flow(w, NULL, 0, "data.r");
