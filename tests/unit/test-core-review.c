@@ -327,6 +327,54 @@ static void test_name_that_comes_in_the_next_turn(void **state)
         expect(d, "data.names.U3", "cleo");
 }
 
+/* A timer comes due, without waiting for it. */
+static void fire(Desk *d, const char *name)
+{
+        _cleanup_json_ json_t *s = session(d);
+        EventItem *item = mem_new(EventItem);
+
+        item->name = mem_strdup(EVENT_TIMER);
+        item->tag = mem_strdup(name);
+        engine_push(d->engine, (int64_t) strtoull(json_str(s, "ref"), NULL, 16), item);
+        settle(d);
+}
+
+static void test_offline_comes_and_goes(void **state)
+{
+        Desk *d = *state;
+
+        begin(d); /* and nobody is there to take the prompt */
+        expect(d, "data.state", "working");
+        fire(d, "offline");
+        expect(d, "data.state", "offline");
+        take_prompt(d);
+        expect(d, "data.state", "working");
+        tell(d, "oc:ses_1", NULL, "oc.offline", "{}");
+        expect(d, "data.state", "offline");
+        fire(d, "look"); /* the bridge is back with another directory: no reconciliation for this session */
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[],'status':{'type':'busy'}}");
+        expect(d, "data.state", "working");
+        tell(d, "oc:ses_1", NULL, "oc.session.deleted", "{'session_id':'ses_1'}");
+        expect(d, "data.state", "failed");
+        tell(d, "thread:" CHANNEL ":" THREAD, NULL, "oc.offline", "{}"); /* too late for the turn it is about */
+        expect(d, "data.state", "failed");
+}
+
+static void test_idle_before_the_start_does_not_count_at_the_end(void **state)
+{
+        Desk *d = *state;
+
+        begin(d);
+        take_prompt(d);
+        idle_event(d); /* of the turn before */
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[]," IDLE "}");
+        fire(d, "look");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[],'status':{'type':'busy'}}");
+        idle_event(d); /* the answer is not yet written to the end */
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[{'id':'m1','role':'assistant'}]," IDLE "}");
+        expect(d, "step", "working");
+}
+
 #define TEST(_f) cmocka_unit_test_setup_teardown(_f, setup, teardown)
 
 int main(void)
@@ -335,6 +383,8 @@ int main(void)
                 TEST(test_two_looks_are_one_answer),
                 TEST(test_foreign_answer_is_not_ours),
                 TEST(test_name_that_comes_in_the_next_turn),
+                TEST(test_offline_comes_and_goes),
+                TEST(test_idle_before_the_start_does_not_count_at_the_end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

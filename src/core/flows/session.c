@@ -200,8 +200,9 @@ static FlowVerdict on_common(Flow *f, const FlowEvent *ev)
                 return stop(f, ev);
         if (flow_event_is(ev, "slack.action")) /* a link button tells of its click, too */
                 return str_equal(json_str(ev->data, "action_id"), "session.stop") ? stop(f, ev) : FLOW_STAY;
-        if (flow_event_is(ev, "oc.offline")) {
-                if (session_state(f) != SESSION_IDLE)
+        /* The bridge went away while something was going on, or was not there when something began. */
+        if (flow_event_is(ev, "oc.offline") || flow_event_is_timer(ev, "offline")) {
+                if (flow_event_is_timer(ev, "offline") || json_at(flow_data(f), "turn"))
                         session_set_state(f, SESSION_OFFLINE);
                 session_show_card(f);
                 return FLOW_STAY;
@@ -353,11 +354,6 @@ static FlowVerdict on_creating(Flow *f, const FlowEvent *ev)
                 session_show_card(f);
                 ask_create(f);
                 flow_timer(f, "offline", OFFLINE_AFTER_MS);
-                return FLOW_STAY;
-        }
-        if (flow_event_is_timer(ev, "offline")) {
-                session_set_state(f, SESSION_OFFLINE);
-                session_show_card(f);
                 return FLOW_STAY;
         }
         if (flow_event_is_ask(ev, OPENCODE_SESSION_CREATE, NULL)) {
@@ -531,6 +527,7 @@ static void send_prompt(Flow *f)
         put_agent_and_model(f, args);
         flow_ask(f, &(FlowAsk) {
                             .verb = OPENCODE_SESSION_MESSAGE, .tag = tag, .lane = lane, .coalesce = "prompt", .args = args});
+        flow_timer(f, "offline", OFFLINE_AFTER_MS);
 }
 
 /* The agent is told who speaks; the name is looked up once per person and session. */
@@ -664,6 +661,16 @@ static FlowVerdict unanswered(Flow *f, const json_t *messages, const TurnReading
                         reading);
 }
 
+/* OpenCode has answered: it is not offline, whatever the card says. */
+static void heard(Flow *f, bool stopping)
+{
+        flow_timer_cancel(f, "offline");
+        if (session_state(f) != SESSION_OFFLINE)
+                return;
+        session_set_state(f, stopping ? SESSION_STOPPING : SESSION_WORKING);
+        session_show_card(f);
+}
+
 static FlowVerdict on_looked(Flow *f, const FlowEvent *ev, bool stopping)
 {
         const json_t *messages = json_at(ev->data, "messages");
@@ -678,7 +685,9 @@ static FlowVerdict on_looked(Flow *f, const FlowEvent *ev, bool stopping)
                                end_turn(f, PROGRESS_FAILED, json_str_or(ev->data, "message", "the session is gone"), NULL) :
                                FLOW_STAY;
         }
+        heard(f, stopping);
         if (!str_equal(json_str_or(ev->data, "status.type", "idle"), "idle")) {
+                json_object_del(json_object_get(flow_data(f), "turn"), "idle_looks");
                 if (stopping) /* it has not heard, or something else began: say it again */
                         flow_timer(f, "abort", LOOK_AGAIN_MS);
                 return FLOW_STAY;
@@ -698,6 +707,7 @@ static FlowVerdict on_prompt_sent(Flow *f, const FlowEvent *ev)
                 return end_turn(f, PROGRESS_FAILED, json_str_or(ev->data, "message", "OpenCode did not take the prompt"),
                                 NULL);
         json_object_set_new(turn, "asked", json_true());
+        heard(f, false);
         flow_timer(f, "look", LOOK_ANYWAY_MS);
         return FLOW_STAY;
 }
@@ -731,10 +741,7 @@ static FlowVerdict on_turn_event(Flow *f, const FlowEvent *ev, bool stopping)
         }
         if (flow_event_is(ev, "oc.reconcile")) {
                 reconcile_requests(f, ev);
-                if (session_state(f) == SESSION_OFFLINE) {
-                        session_set_state(f, stopping ? SESSION_STOPPING : SESSION_WORKING);
-                        session_show_card(f);
-                }
+                heard(f, stopping);
                 look(f);
                 return FLOW_STAY;
         }
@@ -836,6 +843,7 @@ static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
                 ask_abort(f);
                 json_object_set_new(json_object_get(flow_data(f), "turn"), "asked", json_true());
                 flow_timer(f, "look", STOP_PATIENCE_MS);
+                flow_timer(f, "offline", STOP_PATIENCE_MS + OFFLINE_AFTER_MS);
                 return FLOW_STAY;
         }
         if (flow_event_is_ask(ev, OPENCODE_SESSION_ABORT, NULL) || flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL)) {
