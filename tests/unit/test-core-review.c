@@ -28,6 +28,7 @@ typedef struct Desk {
         char *listed;
         Buf said; /* what was posted or said, one JSON text a line */
         unsigned n_posts, n_answers;
+        const char *refuse; /* the text of posts that Slack does not take */
 } Desk;
 
 /* ---- asks ---- */
@@ -45,6 +46,10 @@ static void on_slack(void *owner, Ask *ask)
 
         note(d, ask);
         d->n_answers += str_equal(ask->verb, SLACK_POST) && str_equal(json_str(ask->args, "message.text"), "First.");
+        if (d->refuse && str_equal(json_str(ask->args, "message.text"), d->refuse)) {
+                ask_permfail(ask, "msg_too_long", NULL);
+                return;
+        }
         ask_ok(ask, json_pack("{s:o}", "ts", json_sprintf("200.%u", ++d->n_posts)));
 }
 
@@ -355,7 +360,6 @@ static void test_offline_comes_and_goes(void **state)
         end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[],'status':{'type':'busy'}}");
         expect(d, "data.state", "working");
         tell(d, "oc:ses_1", NULL, "oc.session.deleted", "{'session_id':'ses_1'}");
-        expect(d, "data.state", "failed");
         tell(d, "thread:" CHANNEL ":" THREAD, NULL, "oc.offline", "{}"); /* too late for the turn it is about */
         expect(d, "data.state", "failed");
 }
@@ -375,6 +379,44 @@ static void test_idle_before_the_start_does_not_count_at_the_end(void **state)
         expect(d, "step", "working");
 }
 
+static void test_deleted_session_is_replaced(void **state)
+{
+        Desk *d = *state;
+
+        begin(d);
+        take_prompt(d);
+        tell(d, "oc:ses_1", NULL, "oc.session.deleted", "{'session_id':'ses_subagent'}");
+        expect(d, "step", "working");
+        tell(d, "oc:ses_1", NULL, "oc.session.deleted", "{'session_id':'ses_1'}");
+        expect(d, "step", "broken");
+        say(d, "U1", "101.1", "two");
+        end(d, held(d, OPENCODE_SESSION_CREATE, 0), ASK_OK, "{'session':{'id':'ses_2','directory':'/repo'}}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGE, 0), ASK_PERMFAIL, "{'error':'not_found','message':'gone'}");
+        expect(d, "step", "broken"); /* deleted while nobody told us */
+        expect(d, "data.oc.session_id", "(none)");
+        say(d, "U1", "102.1", "three");
+        end(d, held(d, OPENCODE_SESSION_CREATE, 0), ASK_OK, "{'session':{'id':'ses_3','directory':'/repo'}}");
+        take_prompt(d);
+        tell(d, "oc:ses_3", NULL, "oc.session.idle", "{'session_id':'ses_3'}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        expect(d, "step", "idle");
+        tell(d, "oc:ses_3", NULL, "oc.session.deleted", "{'session_id':'ses_3'}");
+        expect(d, "step", "broken");
+}
+
+static void test_answer_that_slack_refuses_is_told(void **state)
+{
+        Desk *d = *state;
+
+        d->refuse = "First.";
+        begin(d);
+        take_prompt(d);
+        idle_event(d);
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        assert_true(times_said(d, "Slack refused it (msg_too_long)") > 0);
+        expect(d, "step", "idle");
+}
+
 #define TEST(_f) cmocka_unit_test_setup_teardown(_f, setup, teardown)
 
 int main(void)
@@ -384,6 +426,8 @@ int main(void)
                 TEST(test_foreign_answer_is_not_ours),
                 TEST(test_name_that_comes_in_the_next_turn),
                 TEST(test_offline_comes_and_goes),
+                TEST(test_deleted_session_is_replaced),
+                TEST(test_answer_that_slack_refuses_is_told),
                 TEST(test_idle_before_the_start_does_not_count_at_the_end),
         };
 

@@ -166,9 +166,25 @@ static FlowVerdict on_request_event(Flow *f, const FlowEvent *ev)
         return FLOW_STAY;
 }
 
+/* The answer is the one thing that the person waits for: if Slack does not take it, they are told where it is. */
+static void on_answer_refused(Flow *f, const FlowEvent *ev)
+{
+        PostedPlace thread = session_thread(f);
+        _cleanup_free_ char *text = mem_printf("A part of the answer cannot be shown here: Slack refused it (%s). "
+                                               "All of it is in OpenCode.", json_str_or(ev->data, "error", "unknown"));
+
+        say_in_thread(f, &thread, ":warning:", text);
+}
+
 static FlowVerdict on_posted(Flow *f, const FlowEvent *ev)
 {
         PostedPlace thread = session_thread(f);
+
+        if (flow_event_is_ask(ev, SLACK_POST, "answer")) {
+                if (ev->outcome != ASK_OK)
+                        on_answer_refused(f, ev);
+                return FLOW_STAY;
+        }
 
         switch (posted_take_result(f, SLOT_CARD, &thread, ev)) {
         case POSTED_GONE: /* deleted; it comes back with the next change, and its thread stays the session's */
@@ -263,6 +279,7 @@ static void begin(Flow *f, const FlowEvent *ev)
 static FlowVerdict opening_failed(Flow *f)
 {
         const char *error = posted_error(f, SLOT_CARD), *response_url = json_str(flow_data(f), "response_url");
+        PostedPlace thread = session_thread(f);
         _cleanup_free_ char *text = mem_printf("The task was not started: Slack refused the message (%s). %s", error,
                                                str_equal(error, "not_in_channel") || str_equal(error, "channel_not_found") ?
                                                        "Invite me to this channel and try again." :
@@ -270,6 +287,8 @@ static FlowVerdict opening_failed(Flow *f)
 
         if (response_url)
                 say_response(f, response_url, card_notice(":warning:", text));
+        else
+                say_ephemeral(f, &thread, json_str_or(flow_data(f), "user", ""), ":warning:", text);
         return FLOW_FAILED;
 }
 
@@ -423,6 +442,24 @@ static void reconcile_requests(Flow *f, const FlowEvent *ev)
 
 /* ---- idle: a reply, or a prompt in OpenCode itself, begins a turn ---- */
 
+/* A subagent's session comes and goes under the same root; only the root's end is the session's. */
+static bool is_deletion(Flow *f, const FlowEvent *ev)
+{
+        return flow_event_is(ev, "oc.session.deleted") &&
+               str_equal(json_str(ev->data, "session_id"), json_str(flow_data(f), "oc.session_id"));
+}
+
+/* OpenCode does not have the session any more. Prompting it again would fail for ever; a reply begins a new one. */
+static FlowVerdict session_lost(Flow *f)
+{
+        _cleanup_free_ char *address = mem_printf("oc:%s", json_str_or(flow_data(f), "oc.session_id", ""));
+
+        flow_address_remove(f, address);
+        json_object_set_new(flow_data(f), "oc", json_object());
+        session_set_error(f, "the session was deleted in OpenCode; a reply begins a new one, which knows nothing of this thread");
+        return flow_go(f, &step_broken);
+}
+
 static void note_foreign_prompt(Flow *f, const FlowEvent *ev)
 {
         PostedPlace thread = session_thread(f);
@@ -457,6 +494,8 @@ static FlowVerdict on_idle(Flow *f, const FlowEvent *ev)
                 note_foreign_prompt(f, ev);
                 return FLOW_STAY;
         }
+        if (is_deletion(f, ev))
+                return session_lost(f);
         if (flow_event_is(ev, "oc.reconcile"))
                 reconcile_requests(f, ev);
         if (flow_event_is(ev, "oc.session.active") ||
@@ -634,6 +673,15 @@ static FlowVerdict end_turn(Flow *f, ProgressState outcome, const char *error, c
         return flow_go(f, &step_idle);
 }
 
+/* A turn that ends because OpenCode refuses; when it does not know the session, the session ends with it. */
+static FlowVerdict end_refused(Flow *f, const json_t *failure, const char *otherwise)
+{
+        const char *error = json_str_or(failure, "message", otherwise);
+
+        end_turn(f, PROGRESS_FAILED, error, NULL);
+        return str_equal(json_str(failure, "error"), "not_found") ? session_lost(f) : flow_go(f, &step_idle);
+}
+
 /* The agent is idle and has not answered. Once may be chance (our prompt is just arriving); twice is not. */
 static FlowVerdict unanswered(Flow *f, const json_t *messages, const TurnReading *reading, bool stopping)
 {
@@ -681,9 +729,7 @@ static FlowVerdict on_looked(Flow *f, const FlowEvent *ev, bool stopping)
 
         if (ev->outcome != ASK_OK) {
                 flow_timer(f, "look", LOOK_AGAIN_MS);
-                return ev->outcome == ASK_PERMFAIL ?
-                               end_turn(f, PROGRESS_FAILED, json_str_or(ev->data, "message", "the session is gone"), NULL) :
-                               FLOW_STAY;
+                return ev->outcome == ASK_PERMFAIL ? end_refused(f, ev->data, "OpenCode does not show the session") : FLOW_STAY;
         }
         heard(f, stopping);
         if (!str_equal(json_str_or(ev->data, "status.type", "idle"), "idle")) {
@@ -704,8 +750,7 @@ static FlowVerdict on_prompt_sent(Flow *f, const FlowEvent *ev)
         json_t *turn = json_object_get(flow_data(f), "turn");
 
         if (ev->outcome != ASK_OK)
-                return end_turn(f, PROGRESS_FAILED, json_str_or(ev->data, "message", "OpenCode did not take the prompt"),
-                                NULL);
+                return end_refused(f, ev->data, "OpenCode did not take the prompt");
         json_object_set_new(turn, "asked", json_true());
         heard(f, false);
         flow_timer(f, "look", LOOK_ANYWAY_MS);
@@ -745,8 +790,10 @@ static FlowVerdict on_turn_event(Flow *f, const FlowEvent *ev, bool stopping)
                 look(f);
                 return FLOW_STAY;
         }
-        if (flow_event_is(ev, "oc.session.deleted"))
-                return end_turn(f, PROGRESS_FAILED, "the session was deleted in OpenCode", NULL);
+        if (is_deletion(f, ev)) {
+                end_turn(f, PROGRESS_FAILED, "the session was deleted in OpenCode", NULL);
+                return session_lost(f);
+        }
         return FLOW_IGNORE;
 }
 
