@@ -156,18 +156,26 @@ static void plan_message(const IntakeContext *ctx, const json_t *in, IntakePlan 
         ret->dedup_key = mem_strdup(key);
 }
 
+/* An edit is read as the message was: without the mention, and refused for the same reasons. */
 static void plan_edited(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
 {
-        static const char *const copied[] = {"user", "ts", "text", NULL};
+        static const char *const copied[] = {"user", "ts", NULL};
+        _cleanup_free_ char *text = without_mention(json_str_or(in, "text", ""), ctx->bot_user);
+        const char *refused;
 
         if (json_bool(in, "bot") || !json_str(in, "thread_ts") || !json_str(in, "edited_ts") || refusal(ctx, in))
                 return;
+        refused = unusable(ctx, in);
         ret->address = mem_printf("thread:%s:%s", json_str_or(in, "channel", ""), json_str(in, "thread_ts"));
         ret->event = "slack.edited";
         ret->dedup_key = mem_printf("edit:%s:%s:%s", json_str_or(in, "channel", ""), json_str_or(in, "ts", ""),
                                     json_str(in, "edited_ts"));
         ret->data = json_object();
         copy_to(ret->data, in, copied);
+        if (refused)
+                json_put_str(ret->data, "why", refused);
+        else
+                json_put_str(ret->data, "text", text);
 }
 
 /* ---- commands ---- */

@@ -156,7 +156,8 @@ bool session_queue_edit(Flow *f, const char *ts, const char *text)
 
         json_array_foreach(queue(f), i, prompt)
                 if (str_equal(json_str(prompt, "ts"), ts)) {
-                        json_put_str(prompt, "text", text);
+                        if (text)
+                                json_put_str(prompt, "text", text);
                         return true;
                 }
         return false;

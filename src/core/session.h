@@ -31,7 +31,7 @@ char *session_open_url(const json_t *data, const char *session_id);
 /* Prompts that wait. */
 size_t session_queue_push(Flow *f, const char *user, const char *ts, const char *text); /* the new length */
 json_t *session_queue_pop(Flow *f);                                                    /* owned; NULL when empty */
-bool session_queue_edit(Flow *f, const char *ts, const char *text);                    /* false: not waiting */
+bool session_queue_edit(Flow *f, const char *ts, const char *text /* NULL: as it is */); /* false: not waiting */
 size_t session_queue_length(Flow *f);
 void session_queue_clear(Flow *f);
 

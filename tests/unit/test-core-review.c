@@ -417,6 +417,38 @@ static void test_answer_that_slack_refuses_is_told(void **state)
         expect(d, "step", "idle");
 }
 
+/* The text of a message that became `text`, as it goes to its session; NULL = refused. Owned. */
+static char *edited_to(const char *text)
+{
+        IntakeContext ctx = {.bot_user = "UBOT", .max_text_bytes = 20};
+        _cleanup_(intake_plan_deinit) IntakePlan plan = {0};
+        _cleanup_json_ json_t *in = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "type", "edited", "user", "U1", "channel",
+                                              CHANNEL, "ts", "101.1", "thread_ts", THREAD, "edited_ts", "102.1", "text", text);
+
+        intake_decide(&ctx, in, &plan);
+        assert_string_equal(plan.event, "slack.edited");
+        assert_int_equal(!json_str(plan.data, "text"), json_str(plan.data, "why") != NULL);
+        return json_str(plan.data, "text") ? mem_strdup(json_str(plan.data, "text")) : NULL;
+}
+
+static void test_edit_is_read_as_the_message_was(void **state)
+{
+        Desk *d = *state;
+        _cleanup_free_ char *usable = edited_to("<@UBOT> do that"), *empty = edited_to(" "),
+                            *longer = edited_to("more than the operator allows");
+
+        assert_string_equal(usable, "do that");
+        assert_null(empty);
+        assert_null(longer);
+        begin(d);
+        say(d, "U1", "101.1", "two");
+        tell(d, "thread:" CHANNEL ":" THREAD, NULL, "slack.edited", "{'user':'U1','ts':'101.1','why':'Too long.'}");
+        expect(d, "data.queue.0.text", "two");
+        assert_true(times_said(d, "Too long. Until then") > 0);
+        tell(d, "thread:" CHANNEL ":" THREAD, NULL, "slack.edited", "{'user':'U1','ts':'101.1','text':'2'}");
+        expect(d, "data.queue.0.text", "2");
+}
+
 #define TEST(_f) cmocka_unit_test_setup_teardown(_f, setup, teardown)
 
 int main(void)
@@ -428,6 +460,7 @@ int main(void)
                 TEST(test_offline_comes_and_goes),
                 TEST(test_deleted_session_is_replaced),
                 TEST(test_answer_that_slack_refuses_is_told),
+                TEST(test_edit_is_read_as_the_message_was),
                 TEST(test_idle_before_the_start_does_not_count_at_the_end),
         };
 

@@ -13,7 +13,7 @@
  *   slack.start     {user, channel, text, thread_ts?, ts?, response_url?, defaults}
  *   slack.message   {user, channel, ts, text, files[]}        a reply in the thread
  *   slack.refused   {user, why}                               … by somebody who may not
- *   slack.edited    {user, ts, text}                          … that its author changed
+ *   slack.edited    {user, ts, text | why}                    … that its author changed; why the new text cannot be used
  *   slack.action    {user, channel, ts, action_id, value, trigger_id, response_url, values, allowed, why}
  *   slack.view      {user, callback_id, values, allowed, why}
  *   slack.command   {user, channel, command, text, response_url}

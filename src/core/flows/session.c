@@ -109,10 +109,16 @@ static FlowVerdict on_bang(Flow *f, const FlowEvent *ev)
 static FlowVerdict on_edited(Flow *f, const FlowEvent *ev)
 {
         PostedPlace thread = session_thread(f);
+        const char *ts = json_str_or(ev->data, "ts", ""), *user = json_str_or(ev->data, "user", "");
+        const char *why = json_str(ev->data, "why");
+        _cleanup_free_ char *refused = why ? mem_printf("%s Until then the queued message stays as it was.", why) : NULL;
 
-        if (session_queue_edit(f, json_str_or(ev->data, "ts", ""), json_str_or(ev->data, "text", "")))
-                say_ephemeral(f, &thread, json_str_or(ev->data, "user", ""), NULL,
-                              "The queued message was changed; the new text goes to the agent.");
+        if (!session_queue_edit(f, ts, json_str(ev->data, "text")))
+                return FLOW_STAY;
+        if (refused)
+                say_ephemeral(f, &thread, user, ":warning:", refused);
+        else
+                say_ephemeral(f, &thread, user, NULL, "The queued message was changed; the new text goes to the agent.");
         return FLOW_STAY;
 }
 
