@@ -1,5 +1,6 @@
 #include "core/request.h"
 
+#include "connectors/slack/slack-asks.h"
 #include "core/say.h"
 
 static const char *const state_names[] = {
@@ -103,6 +104,21 @@ bool request_refuse(Flow *f, const FlowEvent *ev)
                 return false;
         tell_clicker(f, ev, late_notice(f));
         return true;
+}
+
+bool request_card_missing(Flow *f, const FlowEvent *ev)
+{
+        PostedPlace place = request_place(f);
+        _cleanup_free_ char *text = NULL;
+
+        if (!flow_event_is(ev, SLACK_POST) || ev->outcome == ASK_OK || posted_ts(f, SLOT_REQUEST))
+                return false;
+        if (ev->outcome == ASK_TEMPFAIL)
+                return true;
+        text = mem_printf("The agent waits for an answer that I cannot ask for here: Slack refused the card (%s). "
+                          "It can be answered in OpenCode.", json_str_or(ev->data, "error", "unknown"));
+        say_in_thread(f, &place, ":warning:", text);
+        return false;
 }
 
 bool request_is_forgotten(Flow *f, const FlowEvent *ev, const char *id_path)

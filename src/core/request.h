@@ -21,6 +21,9 @@ void request_tell_closed(Flow *f);
 
 /* A click that may not be, or comes too late: the person is told why, only they. True when it was one. */
 bool request_refuse(Flow *f, const FlowEvent *ev);
+/* Takes the result of the card's post. True when it has not appeared and may still: the caller shows it once more. One
+ * that Slack refuses is told of in words, since the agent waits all the same. */
+bool request_card_missing(Flow *f, const FlowEvent *ev);
 void request_tell_clicker(Flow *f, const FlowEvent *ev, const char *text);
 /* `request.check` brought the list of what OpenCode still has, and this request (its id at `id_path`) is not in it. */
 bool request_is_forgotten(Flow *f, const FlowEvent *ev, const char *id_path);

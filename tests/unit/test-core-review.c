@@ -28,6 +28,7 @@ typedef struct Desk {
         char *listed;
         Buf said; /* what was posted or said, one JSON text a line */
         unsigned n_posts, n_answers;
+        bool hold_posts;
         const char *refuse; /* the text of posts that Slack does not take */
 } Desk;
 
@@ -53,6 +54,16 @@ static void on_slack(void *owner, Ask *ask)
         ask_ok(ask, json_pack("{s:o}", "ts", json_sprintf("200.%u", ++d->n_posts)));
 }
 
+/* Posts are answered at once, except while the test wants to answer them itself. */
+static void on_hold(void *owner, Ask *ask);
+static void on_post(void *owner, Ask *ask)
+{
+        if (((Desk *) owner)->hold_posts)
+                on_hold(owner, ask);
+        else
+                on_slack(owner, ask);
+}
+
 static void on_hold(void *owner, Ask *ask)
 {
         Desk *d = owner;
@@ -63,7 +74,7 @@ static void on_hold(void *owner, Ask *ask)
 }
 
 static const AskVerb verbs[] = {
-        {.name = SLACK_POST, .start = on_slack},           {.name = SLACK_UPDATE, .start = on_slack},
+        {.name = SLACK_POST, .start = on_post, .max_attempts = 1}, {.name = SLACK_UPDATE, .start = on_slack},
         {.name = SLACK_EPHEMERAL, .start = on_slack},      {.name = SLACK_DELETE, .start = on_slack},
         {.name = SLACK_REACT, .start = on_slack},          {.name = SLACK_RESPOND, .start = on_slack},
         {.name = SLACK_USER, .start = on_hold},            {.name = OPENCODE_SESSION_CREATE, .start = on_hold},
@@ -449,6 +460,21 @@ static void test_edit_is_read_as_the_message_was(void **state)
         expect(d, "data.queue.0.text", "2");
 }
 
+static void test_card_that_does_not_appear(void **state)
+{
+        Desk *d = *state;
+
+        begin(d);
+        take_prompt(d);
+        d->hold_posts = true;
+        tell(d, "oc:ses_1", NULL, "oc.permission.asked",
+             "{'session_id':'ses_1','directory':'/repo','permission':{'id':'per_1','permission':'bash','patterns':['ls']}}");
+        end(d, held(d, SLACK_POST, 0), ASK_TEMPFAIL, "{'error':'deadline'}"); /* Slack was away for hours */
+        end(d, held(d, SLACK_POST, 0), ASK_PERMFAIL, "{'error':'invalid_blocks'}");
+        assert_int_equal(n_held(d, SLACK_POST), 1);
+        assert_true(times_said(d, "Slack refused the card (invalid_blocks)") > 0);
+}
+
 #define TEST(_f) cmocka_unit_test_setup_teardown(_f, setup, teardown)
 
 int main(void)
@@ -461,6 +487,7 @@ int main(void)
                 TEST(test_deleted_session_is_replaced),
                 TEST(test_answer_that_slack_refuses_is_told),
                 TEST(test_edit_is_read_as_the_message_was),
+                TEST(test_card_that_does_not_appear),
                 TEST(test_idle_before_the_start_does_not_count_at_the_end),
         };
 

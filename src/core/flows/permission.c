@@ -145,7 +145,10 @@ static FlowVerdict on_open(Flow *f, const FlowEvent *ev)
                 return FLOW_FAILED; /* an answer to a request that was never told: nothing to show */
         switch (posted_take_result(f, SLOT_REQUEST, &place, ev)) {
         case POSTED_GONE: show(f, ASK_PRIORITY_URGENT); return FLOW_STAY;
-        case POSTED_TAKEN: return FLOW_STAY;
+        case POSTED_TAKEN:
+                if (request_card_missing(f, ev))
+                        show(f, ASK_PRIORITY_URGENT);
+                return FLOW_STAY;
         case POSTED_OTHER: break;
         }
         if (flow_event_is(ev, "slack.action"))
