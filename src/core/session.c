@@ -1,6 +1,7 @@
 #include "core/session.h"
 
 #include "base/digest.h"
+#include "core/say.h"
 
 PostedPlace session_thread(Flow *f)
 {
@@ -88,12 +89,12 @@ void session_show_card(Flow *f)
         posted_show(f, SLOT_CARD, &place, session_card_message(f), ASK_PRIORITY_NORMAL);
 }
 
-void session_show_progress(Flow *f, ProgressState state, const char *error, AskPriority priority)
+static json_t *progress_message(Flow *f, ProgressState state, const char *error)
 {
         const json_t *turn = json_at(flow_data(f), "turn");
         const json_t *view = json_at(turn, "view");
-        PostedPlace place = session_thread(f);
-        json_t *message = card_progress(&(ProgressCard) {
+
+        return card_progress(&(ProgressCard) {
                 .state = state,
                 .tool = json_str(view, "tool"),
                 .tool_title = json_str(view, "tool_title"),
@@ -104,16 +105,26 @@ void session_show_progress(Flow *f, ProgressState state, const char *error, AskP
                 .elapsed_ms = flow_now_ms(f) - json_int(turn, "started_ms", flow_now_ms(f)),
                 .error = error,
         });
+}
 
-        posted_show(f, SLOT_PROGRESS, &place, message, priority);
+void session_show_progress(Flow *f, ProgressState state, const char *error, AskPriority priority)
+{
+        PostedPlace place = session_thread(f);
+
+        posted_show(f, SLOT_PROGRESS, &place, progress_message(f, state, error), priority);
 }
 
 void session_end_progress(Flow *f, ProgressState state, const char *error)
 {
-        if (posted_ts(f, SLOT_PROGRESS) || error)
+        PostedPlace place = session_thread(f);
+
+        if (posted_ts(f, SLOT_PROGRESS)) {
                 session_show_progress(f, state, error, ASK_PRIORITY_URGENT);
-        else
-                posted_reset(f, SLOT_PROGRESS);
+                return;
+        }
+        posted_reset(f, SLOT_PROGRESS);
+        if (error) /* as a message of its own: the next turn, which may begin at once, has the slot */
+                say_message_in_thread(f, &place, progress_message(f, state, error));
 }
 
 static json_t *queue(Flow *f)
