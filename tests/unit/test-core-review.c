@@ -475,6 +475,51 @@ static void test_card_that_does_not_appear(void **state)
         assert_true(times_said(d, "Slack refused the card (invalid_blocks)") > 0);
 }
 
+static void test_error_of_a_turn_is_told_though_the_next_begins(void **state)
+{
+        Desk *d = *state;
+        unsigned before;
+
+        d->hold_posts = false;
+        begin(d);
+        take_prompt(d);
+        say(d, "U1", "101.1", "two");
+        say(d, "U1", "102.1", "three");
+        d->hold_posts = true; /* the second turn's progress message is slow to appear */
+        idle_event(d);
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        while (n_held(d, SLACK_POST) > 1 || times_said(d, "Working") == 0)
+                end(d, held(d, SLACK_POST, 0), ASK_OK, "{'ts':'300.1'}");
+        before = times_said(d, "no such model");
+        end(d, held(d, OPENCODE_SESSION_MESSAGE, 0), ASK_PERMFAIL, "{'error':'invalid','message':'no such model'}");
+        expect(d, "data.turn.text", "three");
+        while (n_held(d, SLACK_POST) > 0)
+                end(d, held(d, SLACK_POST, 0), ASK_OK, "{'ts':'300.2'}");
+        assert_int_equal(before, 0);
+        assert_true(times_said(d, SLACK_POST " ") > 0);
+        assert_true(times_said(d, "no such model") > 0);
+}
+
+static void test_long_turn_is_read_page_by_page(void **state)
+{
+        Desk *d = *state;
+        Buf page = {0};
+        _cleanup_free_ char *text = NULL;
+
+        begin(d);
+        take_prompt(d);
+        for (unsigned i = 0; i < 200; i++)
+                buf_printf(&page, "%s{'id':'m%u','role':'assistant','completed_ms':5,'finish':'tool-calls','tools':[]}",
+                           i ? "," : "", i);
+        text = buf_take(&page);
+        idle_event(d);
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[%s]," IDLE "}", text);
+        assert_string_equal(json_str(held(d, OPENCODE_SESSION_MESSAGES, 0)->args, "after"), "m199");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m200", "First.") "]," IDLE "}");
+        expect(d, "step", "idle");
+        assert_int_equal(d->n_answers, 1);
+}
+
 #define TEST(_f) cmocka_unit_test_setup_teardown(_f, setup, teardown)
 
 int main(void)
@@ -488,6 +533,8 @@ int main(void)
                 TEST(test_answer_that_slack_refuses_is_told),
                 TEST(test_edit_is_read_as_the_message_was),
                 TEST(test_card_that_does_not_appear),
+                TEST(test_error_of_a_turn_is_told_though_the_next_begins),
+                TEST(test_long_turn_is_read_page_by_page),
                 TEST(test_idle_before_the_start_does_not_count_at_the_end),
         };
 

@@ -24,6 +24,7 @@
 #define LOOK_AGAIN_MS (3 * 1000)
 #define LOOK_ANYWAY_MS (60 * 1000)
 #define STOP_PATIENCE_MS (10 * 1000)
+#define MESSAGES_PAGE 200 /* so many messages are looked at together */
 #define IDLE_LOOKS 2 /* so often idle without an answer: the turn was lost (OpenCode was restarted) */
 
 static const FlowStep step_opening, step_creating, step_broken, step_idle, step_working, step_stopping;
@@ -602,8 +603,8 @@ static void take_name(Flow *f, const FlowEvent *ev)
 static void look(Flow *f)
 {
         const json_t *oc = json_at(flow_data(f), "oc");
-        json_t *args = json_pack("{s:s, s:s}", "directory", json_str_or(oc, "directory", ""), "session_id",
-                                 json_str_or(oc, "session_id", ""));
+        json_t *args = json_pack("{s:s, s:s, s:i}", "directory", json_str_or(oc, "directory", ""), "session_id",
+                                 json_str_or(oc, "session_id", ""), "limit", MESSAGES_PAGE);
         _cleanup_free_ char *tag = turn_tag(f);
 
         if (json_str(oc, "last_message_id"))
@@ -715,6 +716,18 @@ static FlowVerdict unanswered(Flow *f, const json_t *messages, const TurnReading
                         reading);
 }
 
+/* A turn of very many steps is read page by page: its end is behind the first page. */
+static bool turn_page(Flow *f, const json_t *messages, const TurnReading *reading)
+{
+        if (json_array_size(messages) < MESSAGES_PAGE || (reading->answer && !reading->unfinished))
+                return false;
+        if (reading->answer) /* our prompt was on this page and will not be on the next */
+                json_object_set_new(json_object_get(flow_data(f), "turn"), "asked", json_true());
+        remember(f, messages, reading);
+        look(f);
+        return true;
+}
+
 /* OpenCode has answered: it is not offline, whatever the card says. */
 static void heard(Flow *f, bool stopping)
 {
@@ -744,6 +757,8 @@ static FlowVerdict on_looked(Flow *f, const FlowEvent *ev, bool stopping)
                         flow_timer(f, "abort", LOOK_AGAIN_MS);
                 return FLOW_STAY;
         }
+        if (turn_page(f, messages, &reading))
+                return FLOW_STAY;
         if (!reading.answer || reading.unfinished)
                 return unanswered(f, messages, &reading, stopping);
         remember(f, messages, &reading);
@@ -896,7 +911,6 @@ static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
                 ask_abort(f);
                 json_object_set_new(json_object_get(flow_data(f), "turn"), "asked", json_true());
                 flow_timer(f, "look", STOP_PATIENCE_MS);
-                flow_timer(f, "offline", STOP_PATIENCE_MS + OFFLINE_AFTER_MS);
                 return FLOW_STAY;
         }
         if (flow_event_is_ask(ev, OPENCODE_SESSION_ABORT, NULL) || flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL)) {
