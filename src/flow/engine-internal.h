@@ -90,6 +90,7 @@ struct FlowEngine {
         bool run_scheduled, flush_scheduled;
         EngineBatch *open;   /* being filled; NULL = none */
         unsigned n_inflight; /* batches */
+        unsigned n_written;  /* of them, those whose records have had their effect in memory already */
         List stalled;        /* EngineBatch whose commit failed, in order */
         LoopTimer *retry_commit, *prune;
         unsigned n_pending;

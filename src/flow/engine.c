@@ -3,6 +3,10 @@
  *   flow_deliver() → DELIVER record → commit → done() acknowledges → the event is queued at its slot →
  * turn_run() → records of the next batch → commit → asks are released.
  *
+ * A journal with little to do shows a batch before it commits it (batch_written()): the event's turn then
+ * runs at once, and its records join the same commit. Only memory is ahead of the disk then, as it is behind
+ * a failed commit; what others can see, acknowledgements and asks, always waits for the commit.
+ *
  * A batch whose commit fails (full disk, I/O error) is kept and tried again, with everything behind it in
  * order; the turns in memory stay valid, nothing is acknowledged meanwhile, and health says so. */
 #include "flow/engine-internal.h"
@@ -28,6 +32,7 @@
 
 static void schedule_flush(FlowEngine *e);
 static void batch_done(JournalBatch *journal, int r);
+static void batch_written(JournalBatch *journal);
 
 void event_item_free(EventItem *item)
 {
@@ -54,6 +59,7 @@ static EngineBatch *batch_new(FlowEngine *e)
 
         b->engine = e;
         b->journal = journal_batch_new(batch_done, b);
+        b->journal->written = batch_written;
         list_init(&b->asks);
         list_init(&b->link);
         return b;
@@ -79,6 +85,7 @@ EngineBatch *engine_batch(FlowEngine *e)
 static void submit(FlowEngine *e, EngineBatch *b)
 {
         e->n_inflight++;
+        e->n_written += b->journal->was_written;
         journal_submit(e->journal, b->journal);
 }
 
@@ -86,7 +93,7 @@ static void flush(FlowEngine *e)
 {
         EngineBatch *b = e->open;
 
-        if (!b || e->n_inflight >= MAX_INFLIGHT_BATCHES || !list_empty(&e->stalled))
+        if (!b || e->n_inflight - e->n_written >= MAX_INFLIGHT_BATCHES || !list_empty(&e->stalled))
                 return;
         e->open = NULL;
         if (b->journal->n_records == 0)
@@ -267,11 +274,8 @@ static void slot_step(Slot *slot)
                 engine_slot_idle(slot);
 }
 
-static void on_run(void *userdata)
+static void run_turns(FlowEngine *e)
 {
-        FlowEngine *e = userdata;
-
-        e->run_scheduled = false;
         for (unsigned n = 0; n < TURNS_PER_ITERATION && !list_empty(&e->runnable); n++) {
                 Slot *slot = list_entry(e->runnable.next, Slot, run_link);
 
@@ -282,7 +286,15 @@ static void on_run(void *userdata)
                 schedule_run(e);
 }
 
-/* ---- what a committed record means in memory ---- */
+static void on_run(void *userdata)
+{
+        FlowEngine *e = userdata;
+
+        e->run_scheduled = false;
+        run_turns(e);
+}
+
+/* ---- what a written record means in memory ---- */
 
 static const FlowKind *find_kind(FlowEngine *e, const char *name)
 {
@@ -476,7 +488,7 @@ static void pruned(FlowEngine *e, const JournalRecord *rec)
                 loop_timer_set(e->prune, e->config.commit_retry_ms);
 }
 
-static void record_committed(FlowEngine *e, const JournalRecord *rec)
+static void record_written(FlowEngine *e, const JournalRecord *rec)
 {
         switch (rec->type) {
         case JOURNAL_DELIVER: delivered(e, rec); break;
@@ -490,6 +502,18 @@ static void record_committed(FlowEngine *e, const JournalRecord *rec)
         }
 }
 
+static void batch_written(JournalBatch *journal)
+{
+        EngineBatch *b = journal->userdata;
+        FlowEngine *e = b->engine;
+
+        e->n_written++;
+        for (size_t i = 0; i < journal->n_records; i++)
+                record_written(e, &journal->records[i]);
+        run_turns(e);
+        flush(e);
+}
+
 static void batch_committed(EngineBatch *b)
 {
         FlowEngine *e = b->engine;
@@ -498,8 +522,8 @@ static void batch_committed(EngineBatch *b)
                 answer_delivery(e, &b->deliveries[i], &b->journal->records[b->deliveries[i].record]);
         for (size_t i = 0; i < b->n_lists; i++)
                 b->lists[i].done(b->lists[i].userdata, b->journal->records[b->lists[i].record].text);
-        for (size_t i = 0; i < b->journal->n_records; i++)
-                record_committed(e, &b->journal->records[i]);
+        for (size_t i = 0; i < b->journal->n_records && !b->journal->was_written; i++)
+                record_written(e, &b->journal->records[i]);
         asks_release(e, b);
         batch_free(b);
 }
@@ -511,6 +535,7 @@ static void batch_done(JournalBatch *journal, int r)
 
         FAILPOINT("engine.batch_done");
         e->n_inflight--;
+        e->n_written -= journal->was_written;
         if (r < 0) {
                 metric_add(e->metrics.commit_failures, 1);
                 log_error("flow", "the journal cannot commit (%s); nothing is acknowledged until it can",

@@ -2,6 +2,11 @@
  * over batches, the thread takes all that wait, runs each in the order of submission inside one transaction,
  * commits once, and wakes the loop. One fsync then carries as many turns as arrived during the one before it.
  *
+ * When little is going on, what counts is how long one event takes, and it takes several transactions: it is
+ * stored, its turn tells another flow, that one's turn asks something. Such a transaction is held open until
+ * the loop has seen what was written and has handed over what follows from it; the chain then takes one fsync
+ * in all.
+ *
  * Rejected: one transaction per batch (an fsync each), a second connection for reads (order with the writes
  * around them is what the engine relies on), locking_mode=EXCLUSIVE (an operator could not look at a live
  * database; a lock file keeps a second gateway out instead). */
@@ -20,9 +25,11 @@
 #include "base/log.h"
 #include "schema-sql.h"
 
-#define SCHEMA_VERSION  "1"
-#define PRUNE_ROWS      1000
-#define BUSY_TIMEOUT_MS 2000
+#define SCHEMA_VERSION   "1"
+#define PRUNE_ROWS       1000
+#define BUSY_TIMEOUT_MS  2000
+#define HELD_RECORDS_MAX 32 /* above it the loop has enough to do while the disk has */
+#define ROUNDS_MAX       4  /* of one transaction */
 
 typedef enum Statement {
         SQL_SEEN_PUT,
@@ -109,6 +116,7 @@ typedef struct JournalSqlite {
         pthread_cond_t more;
         List todo, finished; /* of JournalBatch */
         int finished_r;      /* of the batches in `finished`, all from one transaction */
+        List *held;          /* batches of the open transaction that the loop has to see; NULL = it has */
         bool stop;
 } JournalSqlite;
 
@@ -314,15 +322,74 @@ static int exec_sql(JournalSqlite *j, const char *sql)
         return sqlite3_exec(j->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_fault(j, sql);
 }
 
-static int exec_batches(JournalSqlite *j, List *batches)
+static void list_move_all(List *to, List *from)
 {
-        int r = exec_sql(j, "BEGIN IMMEDIATE");
+        list_for_each_safe (node, from) {
+                list_remove(node);
+                list_append(to, node);
+        }
+}
 
-        list_for_each (node, batches) {
+static int exec_round(JournalSqlite *j, List *round)
+{
+        int r = 0;
+
+        list_for_each (node, round) {
                 JournalBatch *b = list_entry(node, JournalBatch, link);
 
                 for (size_t i = 0; r >= 0 && i < b->n_records; i++)
                         r = exec_record(j, &b->records[i]);
+        }
+        return error_trace(r);
+}
+
+/* Whether the loop is likely to have something to add, and there is little else to do meanwhile. */
+static bool leads_on(List *round)
+{
+        size_t n_records = 0;
+        bool causes = false;
+
+        list_for_each (node, round) {
+                const JournalBatch *b = list_entry(node, JournalBatch, link);
+
+                n_records += b->n_records;
+                for (size_t i = 0; i < b->n_records && b->written && !b->was_written; i++)
+                        causes |= b->records[i].type == JOURNAL_LOAD ||
+                                  (b->records[i].type == JOURNAL_DELIVER &&
+                                   b->records[i].outcome == JOURNAL_DELIVERED);
+        }
+        return causes && n_records <= HELD_RECORDS_MAX;
+}
+
+/* Shows the loop what was written, and takes what it submits then. */
+static void hold(JournalSqlite *j, List *round, List *ret_next)
+{
+        pthread_mutex_lock(&j->mutex);
+        j->held = round;
+        loop_wake_send(j->wake);
+        while (j->held && !j->stop)
+                pthread_cond_wait(&j->more, &j->mutex);
+        j->held = NULL;
+        list_move_all(ret_next, &j->todo);
+        pthread_mutex_unlock(&j->mutex);
+}
+
+/* `batches` comes back with those that were taken along. */
+static int exec_batches(JournalSqlite *j, List *batches)
+{
+        int r = exec_sql(j, "BEGIN IMMEDIATE");
+        List round, next;
+
+        list_init(&round);
+        list_init(&next);
+        list_move_all(&round, batches);
+        for (unsigned n = 1; !list_empty(&round); n++) {
+                if (r >= 0)
+                        r = exec_round(j, &round);
+                if (r >= 0 && n < ROUNDS_MAX && !j->config.never_hold && leads_on(&round))
+                        hold(j, &round, &next);
+                list_move_all(batches, &round);
+                list_move_all(&round, &next);
         }
         FAILPOINT("journal.before_commit");
         if (r >= 0 && j->config.before_commit)
@@ -337,14 +404,6 @@ static int exec_batches(JournalSqlite *j, List *batches)
         list_for_each (node, batches)
                 reset_results(list_entry(node, JournalBatch, link));
         return error_trace(r);
-}
-
-static void list_move_all(List *to, List *from)
-{
-        list_for_each_safe (node, from) {
-                list_remove(node);
-                list_append(to, node);
-        }
 }
 
 static void *writer_main(void *arg)
@@ -375,16 +434,38 @@ static void *writer_main(void *arg)
         return NULL;
 }
 
-static void on_finished(void *userdata)
+/* The writer waits meanwhile, and the list is ours. */
+static void show_held(JournalSqlite *j, List *held)
+{
+        list_for_each (node, held) {
+                JournalBatch *b = list_entry(node, JournalBatch, link);
+
+                if (!b->written || b->was_written)
+                        continue;
+                b->was_written = true;
+                b->written(b);
+        }
+        pthread_mutex_lock(&j->mutex);
+        j->held = NULL;
+        pthread_cond_signal(&j->more);
+        pthread_mutex_unlock(&j->mutex);
+}
+
+static void on_wake(void *userdata)
 {
         JournalSqlite *j = userdata;
-        List batches;
+        List batches, *held;
         int r;
 
+        pthread_mutex_lock(&j->mutex);
+        held = j->held;
+        pthread_mutex_unlock(&j->mutex);
+        if (held)
+                show_held(j, held);
         list_init(&batches);
         pthread_mutex_lock(&j->mutex);
         list_move_all(&batches, &j->finished);
-        r = j->finished_r;
+        r = list_empty(&batches) ? 0 : j->finished_r; /* a wake can be one too many */
         /* What was submitted behind a failed transaction fails with it: it must not commit before it. */
         if (r < 0)
                 list_move_all(&batches, &j->todo);
@@ -601,7 +682,7 @@ int journal_sqlite_open(Journal **ret, Loop *loop, const JournalSqliteConfig *co
         list_init(&j->finished);
         pthread_mutex_init(&j->mutex, NULL);
         pthread_cond_init(&j->more, NULL);
-        j->wake = loop_wake_new(loop, on_finished, j);
+        j->wake = loop_wake_new(loop, on_wake, j);
         r = open_database(j, config->path);
         if (r == 0) {
                 r = -pthread_create(&j->thread, NULL, writer_main, j);

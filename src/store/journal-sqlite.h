@@ -9,6 +9,9 @@ typedef struct JournalSqliteConfig {
          * NULL. */
         int (*before_commit)(void *userdata);
         void *userdata;
+        /* No transaction is held open for what follows from it (JournalBatch.written): for tests of what lies
+         * between an event's commit and its turn's. */
+        bool never_hold;
 } JournalSqliteConfig;
 
 typedef enum JournalSqliteOutcome {

@@ -71,6 +71,12 @@ struct JournalBatch {
         JournalRecord *records;
         size_t n_records, size_records;
         List chunks; /* the arena */
+        /* On the loop thread, at most once, and not for every batch: the records have been executed and have
+         * their results, and nothing is durable yet. A batch that is submitted in here becomes durable
+         * together with this one. When the commit fails, done() says so, and the results are the same when
+         * the batch is submitted again. May be NULL. */
+        void (*written)(JournalBatch *batch);
+        bool was_written; /* written() has been called */
         /* On the loop thread, in order of submission. r < 0: nothing was written, and nothing that was
          * submitted behind it. The batch is the callee's again. */
         void (*done)(JournalBatch *batch, int r);

@@ -228,6 +228,7 @@ static int before_commit(void *userdata)
         World *w = userdata;
         int left = __atomic_load_n(&w->fail_commits, __ATOMIC_SEQ_CST);
 
+        __atomic_fetch_add(&w->n_commits, 1, __ATOMIC_SEQ_CST);
         if (left > 0)
                 __atomic_fetch_sub(&w->fail_commits, 1, __ATOMIC_SEQ_CST);
         return left != 0 ? -ENOSPC : 0;
@@ -246,9 +247,11 @@ void world_start(World *w)
         world = w;
         assert_int_equal(loop_new(&w->loop), 0);
         w->metrics = metrics_new();
-        r = journal_sqlite_open(
-                &w->journal, w->loop,
-                &(JournalSqliteConfig){.path = path, .before_commit = before_commit, .userdata = w});
+        r = journal_sqlite_open(&w->journal, w->loop,
+                                &(JournalSqliteConfig){.path = path,
+                                                       .before_commit = before_commit,
+                                                       .userdata = w,
+                                                       .never_hold = w->never_hold});
         assert_int_equal(r, 0);
         assert_int_equal(flow_engine_new(&w->engine, w->loop, w->journal, w->metrics, &w->config), 0);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)

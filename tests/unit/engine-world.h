@@ -40,6 +40,8 @@ typedef struct World {
         FlowEngineConfig config;
         char *dir;        /* NULL = the journal is in memory */
         int fail_commits; /* so many commits to come fail; -1 = all; atomic */
+        int n_commits;    /* attempted; atomic */
+        bool never_hold;  /* from the next start on: an event's turn has a commit of its own */
 
         Buf trace;      /* "a:hello b:enter …": each step that was run, undone ones too */
         WorldAsk *asks; /* every start and probe, in order */

@@ -38,6 +38,8 @@ static void test_killed_between_acknowledgement_and_turn(void **state)
         World *w = *state;
         _cleanup_free_ char *n = NULL;
 
+        w->never_hold = true;
+        world_restart(w);
         for (int i = 1; i <= 3; i++)
                 world_send(w, "x", "hello", "{'do': [['set', 'n', %d]]}", i);
         world_until(w, answered);
@@ -58,6 +60,8 @@ static void test_killed_between_turn_and_its_commit(void **state)
         World *w = *state;
         _cleanup_free_ char *seen = NULL;
 
+        w->never_hold = true;
+        world_restart(w);
         world_send(w, "x", "hello", "{'do': [['set', 'n', 1]]}");
         world_settle(w);
         buf_clear(&w->delivered);
@@ -84,6 +88,36 @@ static void test_killed_between_turn_and_its_commit(void **state)
         assert_ptr_equal(strstr(strstr(seen, "a:second") + 1, "a:second"), NULL);
         world_send(w, "new:1", "?hello", "{}");
         world_expect_delivered(w, "dd");
+}
+
+/* An event, its turn, the turn of the flow that it tells, and their asks: what was not committed together
+ * comes again together. */
+static void test_killed_in_a_chain(void **state)
+{
+        World *w = *state;
+
+        fail_commits(w, -1);
+        world_send(w, "x", "hello",
+                   "{'do': [['spawn', 'addr:y', 'hi', {'do': [['ask', {'verb': 'post'}]]}]]}");
+        world_until_count(w, w->engine->metrics.turns, 2); /* ahead of the disk, in memory */
+        world_until_count(w, w->engine->metrics.commit_failures, 2);
+        assert_int_equal(w->n_answered, 0);
+        assert_int_equal(w->n_asks, 0);
+        fail_commits(w, 0); /* the same records again, not the same turns */
+        world_settle(w);
+        world_expect_delivered(w, "d");
+        world_expect_asks(w, "post/1");
+        world_expect_trace(w, "a:hello a:hi a:post");
+
+        fail_commits(w, -1);
+        world_send(w, "z", "hello", "{'do': [['spawn', 'addr:u', 'hi', {}]]}");
+        world_until_count(w, w->engine->metrics.turns, 5);
+        world_kill(w);
+        fail_commits(w, 0);
+        world_start(w);
+        world_settle(w);
+        world_expect_delivered(w, "");
+        assert_int_equal(world_n_flows(w, NULL), 2); /* x and y: of z nothing is left */
 }
 
 static void test_killed_while_an_ask_is_under_way(void **state)
@@ -383,6 +417,7 @@ int main(void)
                 disk(test_killed_before_the_commit),
                 disk(test_killed_between_acknowledgement_and_turn),
                 disk(test_killed_between_turn_and_its_commit),
+                disk(test_killed_in_a_chain),
                 disk(test_killed_while_an_ask_is_under_way),
                 disk(test_probe_after_a_restart),
                 disk(test_killed_before_the_result_is_used),

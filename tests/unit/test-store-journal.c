@@ -571,6 +571,76 @@ static void test_strings_of_a_batch(void **state)
         free(large);
 }
 
+/* ---- written before it is durable ---- */
+
+typedef struct Chain {
+        Store *store;
+        JournalBatch *second;
+        unsigned n_written, n_done_then;
+        JournalOutcome outcome;
+} Chain;
+static Chain chain;
+
+static void on_written(JournalBatch *batch)
+{
+        chain.n_written++;
+        chain.n_done_then = chain.store->n_done;
+        chain.outcome = batch->records[0].outcome;
+        if (chain.second)
+                journal_submit(chain.store->journal, chain.second);
+}
+
+/* What is submitted in written() shares the fate of its batch, also when that is to fail; and comes again
+ * with it. */
+static void test_written_before_durable(void **state)
+{
+        Store *s = *state;
+        JournalBatch *first = batch_new(s, 1, true);
+
+        reopen(s);
+        chain = (Chain){.store = s, .second = batch_new(s, 2, true), .outcome = JOURNAL_UNROUTED};
+        add_delivery(first, 1, "a:1", "key");
+        first->written = on_written;
+        add_delivery(chain.second, 2, "a:1", "other");
+        s->fail_commits = 1; /* one transaction: both fail with one */
+        journal_submit(s->journal, first);
+        wait_done(s, 2);
+        assert_string_equal(buf_bytes(&s->done), "-1 -2");
+        assert_int_equal(chain.n_written, 1);
+        assert_int_equal(chain.n_done_then, 0);
+        assert_int_equal(chain.outcome, JOURNAL_DELIVERED);
+
+        buf_clear(&s->done);
+        journal_submit(s->journal, first);
+        journal_submit(s->journal, chain.second);
+        wait_done(s, 4);
+        assert_string_equal(buf_bytes(&s->done), "1 2");
+        assert_int_equal(chain.n_written, 1); /* it knows already */
+        assert_int_equal(first->records[0].outcome, JOURNAL_DELIVERED);
+        assert_int_equal(chain.second->records[0].outcome, JOURNAL_DELIVERED);
+        assert_int_equal(chain.second->records[0].flow_id, 1001);
+        batch_free(first);
+        batch_free(chain.second);
+}
+
+/* A duplicate causes nothing: nobody needs to see it before the commit. */
+static void test_nothing_to_see(void **state)
+{
+        Store *s = *state;
+        JournalBatch *first = batch_new(s, 1, true), *again = batch_new(s, 2, true);
+
+        reopen(s);
+        chain = (Chain){.store = s};
+        add_delivery(first, 1, "a:1", "key");
+        batch_free(commit(s, first));
+        add_delivery(again, 2, "a:1", "key");
+        again->written = on_written;
+        commit(s, again);
+        assert_int_equal(again->records[0].outcome, JOURNAL_DUPLICATE);
+        assert_int_equal(chain.n_written, 0);
+        batch_free(again);
+}
+
 #define store_test(_name) cmocka_unit_test_setup_teardown(_name, setup, teardown)
 
 int main(void)
@@ -588,6 +658,8 @@ int main(void)
                 store_test(test_damaged),
                 store_test(test_directory_that_is_not_there),
                 store_test(test_list_filters),
+                store_test(test_written_before_durable),
+                store_test(test_nothing_to_see),
                 cmocka_unit_test(test_strings_of_a_batch),
         };
 
