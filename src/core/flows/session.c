@@ -15,16 +15,15 @@
 #include "core/command.h"
 #include "core/reading.h"
 #include "core/say.h"
+#include "core/session-opencode.h"
+#include "core/session-requests.h"
 #include "core/session.h"
 #include "integrations/opencode/opencode-asks.h"
 
 #define QUEUE_MAX 50 /* of a session whose defaults do not say */
 #define TITLE_CHARS 80
-#define OFFLINE_AFTER_MS (10 * 1000)
 #define LOOK_AGAIN_MS (3 * 1000)
-#define LOOK_ANYWAY_MS (60 * 1000)
 #define STOP_PATIENCE_MS (10 * 1000)
-#define MESSAGES_PAGE 200 /* so many messages are looked at together */
 #define IDLE_LOOKS 2 /* so often idle without an answer: the turn was lost (OpenCode was restarted) */
 
 static const FlowStep step_opening, step_creating, step_broken, step_idle, step_working, step_stopping;
@@ -123,56 +122,6 @@ static FlowVerdict on_edited(Flow *f, const FlowEvent *ev)
         return FLOW_STAY;
 }
 
-static void spawn_request(Flow *f, const char *kind, const char *prefix, const char *field, const json_t *from)
-{
-        const json_t *data = flow_data(f), *request = json_at(from, field);
-        PostedPlace thread = session_thread(f);
-        _cleanup_free_ char *address = mem_printf("%s:%s", prefix, json_str_or(request, "id", ""));
-        json_t *asked = json_pack("{s:s, s:s, s:s, s:s, s:o}", "session", flow_ref(f), "channel", thread.channel,
-                                  "thread_ts", thread.thread_ts ? thread.thread_ts : "", "directory",
-                                  json_str_or(from, "directory", json_str_or(data, "oc.directory", "")), field,
-                                  json_deep_copy(request));
-
-        if (!str_equal(json_str(from, "session_id"), json_str(data, "oc.session_id")))
-                json_put_str(asked, "subagent", json_str(from, "session_id"));
-        json_put_str(asked, "http_request_id", json_str(from, "request_id"));
-        json_put_int(asked, "expires_ms", json_int(from, "expires_ms", 0));
-        flow_spawn(f, kind, address, "request.asked", asked);
-}
-
-static void forward_reply(Flow *f, const char *prefix, const char *id_field, const json_t *frame)
-{
-        _cleanup_free_ char *address = mem_printf("%s:%s", prefix, json_str_or(frame, id_field, ""));
-
-        flow_send(f, address, "request.replied", json_deep_copy(frame));
-}
-
-static FlowVerdict on_request_event(Flow *f, const FlowEvent *ev)
-{
-        if (flow_event_is(ev, "oc.permission.asked"))
-                spawn_request(f, "permission", "perm", "permission", ev->data);
-        else if (flow_event_is(ev, "oc.question.asked"))
-                spawn_request(f, "question", "que", "question", ev->data);
-        else if (flow_event_is(ev, "http.permission"))
-                spawn_request(f, "permission", "http", "permission", ev->data);
-        else if (flow_event_is(ev, "oc.permission.replied"))
-                forward_reply(f, "perm", "permission_id", ev->data);
-        else if (flow_event_is(ev, "oc.question.replied") || flow_event_is(ev, "oc.question.rejected"))
-                forward_reply(f, "que", "question_id", ev->data);
-        else if (flow_event_is(ev, "request.opened"))
-                session_request_opened(f, json_str_or(ev->data, "ref", ""), json_str_or(ev->data, "what", "an answer"));
-        else if (flow_event_is(ev, "request.closed"))
-                session_request_closed(f, json_str_or(ev->data, "ref", ""));
-        else
-                return FLOW_IGNORE;
-        if (flow_event_is(ev, "request.opened") || flow_event_is(ev, "request.closed")) {
-                if (session_state(f) == SESSION_WORKING || session_state(f) == SESSION_WAITING)
-                        session_set_state(f, SESSION_WORKING);
-                session_show_card(f);
-        }
-        return FLOW_STAY;
-}
-
 /* The answer is the one thing that the person waits for: if Slack does not take it, they are told where it is. */
 static void on_answer_refused(Flow *f, const FlowEvent *ev)
 {
@@ -208,7 +157,7 @@ static FlowVerdict on_common(Flow *f, const FlowEvent *ev)
         FlowVerdict v = on_posted(f, ev);
 
         if (v == FLOW_IGNORE)
-                v = on_request_event(f, ev);
+                v = session_take_request_event(f, ev);
         if (v != FLOW_IGNORE)
                 return v;
         if (flow_event_is(ev, "slack.edited"))
@@ -325,35 +274,6 @@ static const FlowStep step_opening = {"opening", on_opening};
 
 /* ---- creating: the session in OpenCode ---- */
 
-static json_t *model_object(const char *model)
-{
-        const char *slash = model ? strchr(model, '/') : NULL;
-
-        if (!slash)
-                return NULL;
-        return json_pack("{s:s%, s:s}", "provider_id", model, (size_t) (slash - model), "model_id", slash + 1);
-}
-
-static void put_agent_and_model(Flow *f, json_t *args)
-{
-        const char *agent = json_str(flow_data(f), "defaults.agent");
-        json_t *model = model_object(json_str(flow_data(f), "defaults.model"));
-
-        if (!str_empty(agent))
-                json_put_str(args, "agent", agent);
-        if (model)
-                json_object_set_new(args, "model", model);
-}
-
-static void ask_create(Flow *f)
-{
-        json_t *args = json_pack("{s:s, s:s}", "directory", json_str_or(flow_data(f), "defaults.directory", ""), "title",
-                                 json_str_or(flow_data(f), "title", "Task"));
-
-        put_agent_and_model(f, args);
-        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_CREATE, .coalesce = "create", .args = args});
-}
-
 static void created(Flow *f, const json_t *session)
 {
         json_t *oc = json_object_get(flow_data(f), "oc");
@@ -378,8 +298,8 @@ static FlowVerdict on_creating(Flow *f, const FlowEvent *ev)
                 session_set_error(f, NULL);
                 session_set_state(f, SESSION_STARTING);
                 session_show_card(f);
-                ask_create(f);
-                flow_timer(f, "offline", OFFLINE_AFTER_MS);
+                session_ask_create(f);
+                flow_timer(f, "offline", SESSION_OFFLINE_AFTER_MS);
                 return FLOW_STAY;
         }
         if (flow_event_is_ask(ev, OPENCODE_SESSION_CREATE, NULL)) {
@@ -422,30 +342,6 @@ static FlowVerdict on_broken(Flow *f, const FlowEvent *ev)
         return on_common(f, ev);
 }
 static const FlowStep step_broken = {"broken", on_broken};
-
-/* After a (re)connection of the bridge: new requests get their cards, those that OpenCode does not know any more are
- * closed. */
-static void reconcile_requests(Flow *f, const FlowEvent *ev)
-{
-        json_t *request, *pending = json_array();
-        const char *ref;
-        size_t i;
-
-        json_array_foreach((json_t *) json_at(ev->data, "permissions"), i, request) {
-                spawn_request(f, "permission", "perm", "permission", request);
-                json_array_append_new(pending, json_string(json_str_or(request, "permission.id", "")));
-        }
-        json_array_foreach((json_t *) json_at(ev->data, "questions"), i, request) {
-                spawn_request(f, "question", "que", "question", request);
-                json_array_append_new(pending, json_string(json_str_or(request, "question.id", "")));
-        }
-        json_object_foreach((json_t *) json_at(flow_data(f), "open"), ref, request) {
-                _cleanup_free_ char *address = mem_printf("flow:%s", ref);
-
-                flow_send(f, address, "request.check", json_pack("{s:O}", "pending", pending));
-        }
-        json_decref(pending);
-}
 
 /* ---- idle: a reply, or a prompt in OpenCode itself, begins a turn ---- */
 
@@ -504,7 +400,7 @@ static FlowVerdict on_idle(Flow *f, const FlowEvent *ev)
         if (is_deletion(f, ev))
                 return session_lost(f);
         if (flow_event_is(ev, "oc.reconcile"))
-                reconcile_requests(f, ev);
+                session_reconcile_requests(f, ev);
         if (flow_event_is(ev, "oc.session.active") ||
             (flow_event_is(ev, "oc.reconcile") && !str_equal(json_str(ev->data, "status"), "idle")))
                 return flow_go(f, &step_working);
@@ -529,88 +425,6 @@ static json_t *begin_turn(Flow *f)
         session_set_error(f, NULL);
         session_set_state(f, SESSION_WORKING);
         return turn;
-}
-
-/* What is asked for one turn may be answered in the next: its results carry the turn they were asked for. */
-static char *turn_tag(Flow *f)
-{
-        return mem_printf("%lld", (long long) json_int(flow_data(f), "turn.no", 0));
-}
-
-static bool is_of_other_turn(Flow *f, const FlowEvent *ev)
-{
-        _cleanup_free_ char *tag = turn_tag(f);
-
-        return !str_empty(ev->tag) && !str_equal(ev->tag, tag); /* asked by an older program: untagged */
-}
-
-static const char *author_name(Flow *f, const char *user)
-{
-        return json_string_value(json_object_get(json_object_get(flow_data(f), "names"), user));
-}
-
-/* A prompt and the order to stop it must not overtake each other. */
-static char *prompt_lane(Flow *f)
-{
-        return mem_printf("prompt:%s", flow_ref(f));
-}
-
-static void send_prompt(Flow *f)
-{
-        json_t *turn = json_object_get(flow_data(f), "turn");
-        const char *user = json_str_or(turn, "user", "");
-        _cleanup_free_ char *key = mem_printf("%s/prompt/%lld", flow_ref(f), (long long) json_int(turn, "n", 0));
-        _cleanup_free_ char *message_id = opencode_message_id(key, flow_now_ms(f)), *lane = prompt_lane(f);
-        _cleanup_free_ char *tag = turn_tag(f);
-        json_t *args = json_pack("{s:s, s:s, s:s, s:s}", "directory", json_str_or(flow_data(f), "oc.directory", ""),
-                                 "session_id", json_str_or(flow_data(f), "oc.session_id", ""), "message_id", message_id,
-                                 "text", json_str_or(turn, "text", ""));
-        const char *name = author_name(f, user);
-
-        json_put_str(turn, "message_id", message_id);
-        if (name)
-                json_object_set_new(args, "author", json_pack("{s:s, s:s}", "name", name, "source", "slack"));
-        put_agent_and_model(f, args);
-        flow_ask(f, &(FlowAsk) {
-                            .verb = OPENCODE_SESSION_MESSAGE, .tag = tag, .lane = lane, .coalesce = "prompt", .args = args});
-        flow_timer(f, "offline", OFFLINE_AFTER_MS);
-}
-
-/* The agent is told who speaks; the name is looked up once per person and session. */
-static void ask_name_then_send(Flow *f)
-{
-        const char *user = json_str_or(json_at(flow_data(f), "turn"), "user", "");
-        _cleanup_free_ char *tag = turn_tag(f);
-
-        if (author_name(f, user) || str_empty(user))
-                send_prompt(f);
-        else
-                flow_ask(f, &(FlowAsk) {.verb = SLACK_USER, .tag = tag, .args = json_pack("{s:s}", "user", user)});
-}
-
-static void take_name(Flow *f, const FlowEvent *ev)
-{
-        json_t *names = json_object_get(flow_data(f), "names");
-        const char *user = json_str_or(json_at(flow_data(f), "turn"), "user", "");
-
-        if (!names) {
-                names = json_object();
-                json_object_set_new(flow_data(f), "names", names);
-        }
-        json_put_str(names, user, json_str_or(ev->data, "name", user));
-}
-
-static void look(Flow *f)
-{
-        const json_t *oc = json_at(flow_data(f), "oc");
-        json_t *args = json_pack("{s:s, s:s, s:i}", "directory", json_str_or(oc, "directory", ""), "session_id",
-                                 json_str_or(oc, "session_id", ""), "limit", MESSAGES_PAGE);
-        _cleanup_free_ char *tag = turn_tag(f);
-
-        if (json_str(oc, "last_message_id"))
-                json_put_str(args, "after", json_str(oc, "last_message_id"));
-        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_MESSAGES, .tag = tag, .coalesce = "look", .args = args});
-        flow_timer(f, "look", LOOK_ANYWAY_MS);
 }
 
 static void post_answer(Flow *f, const char *text)
@@ -719,12 +533,12 @@ static FlowVerdict unanswered(Flow *f, const json_t *messages, const TurnReading
 /* A turn of very many steps is read page by page: its end is behind the first page. */
 static bool turn_page(Flow *f, const json_t *messages, const TurnReading *reading)
 {
-        if (json_array_size(messages) < MESSAGES_PAGE || (reading->answer && !reading->unfinished))
+        if (json_array_size(messages) < SESSION_MESSAGES_PAGE || (reading->answer && !reading->unfinished))
                 return false;
         if (reading->answer) /* our prompt was on this page and will not be on the next */
                 json_object_set_new(json_object_get(flow_data(f), "turn"), "asked", json_true());
         remember(f, messages, reading);
-        look(f);
+        session_look(f);
         return true;
 }
 
@@ -774,7 +588,7 @@ static FlowVerdict on_prompt_sent(Flow *f, const FlowEvent *ev)
                 return end_refused(f, ev->data, "OpenCode did not take the prompt");
         json_object_set_new(turn, "asked", json_true());
         heard(f, false);
-        flow_timer(f, "look", LOOK_ANYWAY_MS);
+        flow_timer(f, "look", SESSION_LOOK_ANYWAY_MS);
         return FLOW_STAY;
 }
 
@@ -797,18 +611,18 @@ static FlowVerdict on_turn_event(Flow *f, const FlowEvent *ev, bool stopping)
                 return FLOW_STAY;
         }
         if (flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGES, NULL))
-                return is_of_other_turn(f, ev) ? FLOW_STAY : on_looked(f, ev, stopping);
+                return session_is_of_other_turn(f, ev) ? FLOW_STAY : on_looked(f, ev, stopping);
         if (flow_event_is(ev, "oc.session.error"))
                 note_error(f, ev);
         if (flow_event_is(ev, "oc.session.idle") || flow_event_is(ev, "oc.session.error") ||
             flow_event_is_timer(ev, "look")) {
-                look(f);
+                session_look(f);
                 return FLOW_STAY;
         }
         if (flow_event_is(ev, "oc.reconcile")) {
-                reconcile_requests(f, ev);
+                session_reconcile_requests(f, ev);
                 heard(f, stopping);
-                look(f);
+                session_look(f);
                 return FLOW_STAY;
         }
         if (is_deletion(f, ev)) {
@@ -828,20 +642,20 @@ static FlowVerdict on_working(Flow *f, const FlowEvent *ev)
                 session_show_card(f);
                 session_show_progress(f, PROGRESS_WORKING, NULL, ASK_PRIORITY_NORMAL);
                 if (!json_bool(turn, "foreign"))
-                        ask_name_then_send(f);
-                flow_timer(f, "look", LOOK_ANYWAY_MS);
+                        session_ask_prompt(f);
+                flow_timer(f, "look", SESSION_LOOK_ANYWAY_MS);
                 return FLOW_STAY;
         }
         v = on_turn_event(f, ev, false);
         if (v != FLOW_IGNORE)
                 return v;
         if (flow_event_is_ask(ev, SLACK_USER, NULL) || flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL)) {
-                if (is_of_other_turn(f, ev))
+                if (session_is_of_other_turn(f, ev))
                         return FLOW_STAY;
                 if (flow_event_is(ev, OPENCODE_SESSION_MESSAGE))
                         return on_prompt_sent(f, ev);
-                take_name(f, ev);
-                send_prompt(f);
+                session_take_name(f, ev);
+                session_send_prompt(f);
                 return FLOW_STAY;
         }
         if (is_message(ev)) {
@@ -884,20 +698,6 @@ static void drop_queue(Flow *f)
         session_queue_clear(f);
 }
 
-static void ask_abort(Flow *f)
-{
-        const json_t *oc = json_at(flow_data(f), "oc");
-        _cleanup_free_ char *lane = prompt_lane(f);
-
-        flow_ask(f, &(FlowAsk) {
-                            .verb = OPENCODE_SESSION_ABORT,
-                            .lane = lane,
-                            .coalesce = "abort",
-                            .args = json_pack("{s:s, s:s}", "directory", json_str_or(oc, "directory", ""), "session_id",
-                                              json_str_or(oc, "session_id", "")),
-                    });
-}
-
 static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
 {
         FlowVerdict v;
@@ -908,17 +708,17 @@ static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
                 drop_queue(f);
                 session_show_card(f);
                 flow_ask_forget(f, "prompt");
-                ask_abort(f);
+                session_ask_abort(f);
                 json_object_set_new(json_object_get(flow_data(f), "turn"), "asked", json_true());
                 flow_timer(f, "look", STOP_PATIENCE_MS);
                 return FLOW_STAY;
         }
         if (flow_event_is_ask(ev, OPENCODE_SESSION_ABORT, NULL) || flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL)) {
-                look(f);
+                session_look(f);
                 return FLOW_STAY;
         }
         if (flow_event_is_timer(ev, "abort")) {
-                ask_abort(f);
+                session_ask_abort(f);
                 return FLOW_STAY;
         }
         v = on_turn_event(f, ev, true);

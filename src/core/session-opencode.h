@@ -1,0 +1,21 @@
+/* What a session asks of OpenCode. */
+#pragma once
+
+#include "flow/flow.h"
+
+#define SESSION_OFFLINE_AFTER_MS (10 * 1000)   /* so long nobody takes what was asked: timer "offline" */
+#define SESSION_LOOK_ANYWAY_MS (60 * 1000)     /* no event came meanwhile: timer "look" */
+#define SESSION_MESSAGES_PAGE 200              /* so many messages are looked at together */
+
+void session_ask_create(Flow *f);
+/* The turn's prompt. The agent is told who speaks: a name that is not known yet is asked for first (SLACK_USER), its
+ * result goes to session_take_name() and session_send_prompt(). Sets the timer "offline". */
+void session_ask_prompt(Flow *f);
+void session_take_name(Flow *f, const FlowEvent *ev);
+void session_send_prompt(Flow *f);
+/* The session's messages since the turn before. Moves the timer "look". */
+void session_look(Flow *f);
+void session_ask_abort(Flow *f);
+
+/* What is asked for one turn (name, prompt, messages) may be answered in the next: is this such a result? */
+bool session_is_of_other_turn(Flow *f, const FlowEvent *ev);
