@@ -129,6 +129,10 @@ bool request_is_forgotten(Flow *f, const FlowEvent *ev, const char *id_path)
 
         if (!flow_event_is(ev, "request.check") || json_str(flow_data(f), "http_request_id"))
                 return false;
+        /* A reconciliation is taken apart before it is delivered, and what was asked meanwhile overtakes it. Both times are
+         * of the plugin's clock. */
+        if (json_int(ev->data, "at_ms", 0) > 0 && json_int(flow_data(f), "asked_ms", 0) >= json_int(ev->data, "at_ms", 0))
+                return false;
         json_array_foreach((json_t *) json_at(ev->data, "pending"), i, pending)
                 if (str_equal(json_string_value(pending), id))
                         return false;

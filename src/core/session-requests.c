@@ -14,6 +14,7 @@ static void spawn_request(Flow *f, const char *kind, const char *prefix, const c
 
         if (!str_equal(json_str(from, "session_id"), json_str(data, "oc.session_id")))
                 json_put_str(asked, "subagent", json_str(from, "session_id"));
+        json_put_int(asked, "asked_ms", json_int(from, "at_ms", 0));
         json_put_str(asked, "http_request_id", json_str(from, "request_id"));
         json_put_int(asked, "expires_ms", json_int(from, "expires_ms", 0));
         flow_spawn(f, kind, address, "request.asked", asked);
@@ -69,7 +70,8 @@ void session_reconcile_requests(Flow *f, const FlowEvent *ev)
         json_object_foreach((json_t *) json_at(flow_data(f), "open"), ref, request) {
                 _cleanup_free_ char *address = mem_printf("flow:%s", ref);
 
-                flow_send(f, address, "request.check", json_pack("{s:O}", "pending", pending));
+                flow_send(f, address, "request.check", json_pack("{s:O, s:I}", "pending", pending, "at_ms",
+                                                             (json_int_t) json_int(ev->data, "at_ms", 0)));
         }
         json_decref(pending);
 }

@@ -107,6 +107,7 @@ static void reconcile_session(PendingEvent *p, const json_t *session)
         data = json_pack("{s:s, s:o, s:o, s:s}", "status", own_status(part, session_id), "permissions",
                          own_requests(part, "permissions", session_id), "questions",
                          own_requests(part, "questions", session_id), "bridge_id", p->bridge_id);
+        json_put_int(data, "at_ms", json_int(p->frame, "at_ms", 0));
         if (!has_business(session, data))
                 return;
         p->n_waiting++;

@@ -520,6 +520,20 @@ static void test_long_turn_is_read_page_by_page(void **state)
         assert_int_equal(d->n_answers, 1);
 }
 
+static void test_request_that_overtook_a_reconciliation_stays_open(void **state)
+{
+        Desk *d = *state;
+
+        begin(d);
+        take_prompt(d);
+        tell(d, "oc:ses_1", NULL, "oc.permission.asked",
+             "{'session_id':'ses_1','directory':'/repo','at_ms':1001,'permission':{'id':'per_1','permission':'bash','patterns':[]}}");
+        tell(d, "oc:ses_1", NULL, "oc.reconcile", "{'status':'busy','permissions':[],'questions':[],'at_ms':1000}");
+        expect(d, "data.state", "waiting");
+        tell(d, "oc:ses_1", NULL, "oc.reconcile", "{'status':'busy','permissions':[],'questions':[],'at_ms':2000}");
+        expect(d, "data.state", "working"); /* it really is gone */
+}
+
 #define TEST(_f) cmocka_unit_test_setup_teardown(_f, setup, teardown)
 
 int main(void)
@@ -535,6 +549,7 @@ int main(void)
                 TEST(test_card_that_does_not_appear),
                 TEST(test_error_of_a_turn_is_told_though_the_next_begins),
                 TEST(test_long_turn_is_read_page_by_page),
+                TEST(test_request_that_overtook_a_reconciliation_stays_open),
                 TEST(test_idle_before_the_start_does_not_count_at_the_end),
         };
 

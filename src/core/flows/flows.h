@@ -19,7 +19,7 @@
  *   slack.command   {user, channel, command, text, response_url}
  *   notice.say      {text, emoji, response_url | user, channel, thread_ts}
  *   oc.<type>       the bridge's frame of that type, as it came
- *   oc.reconcile    {status, permissions[], questions[], bridge_id}   this session's part
+ *   oc.reconcile    {status, permissions[], questions[], bridge_id, at_ms}   this session's part
  *   oc.offline      {}
  *   progress        {tool, tool_title, thought, todos, n_done, n_failed}   a hint, never stored
  *   http.permission {request_id, permission, expires_ms}
@@ -28,7 +28,7 @@
  *   request.asked   {…}               session → permission, question
  *   request.replied {reply | answers | rejected}   session → …: answered in OpenCode
  *   request.over    {}                session → …: nobody waits for it any more
- *   request.check   {pending: [id]}   session → …: what OpenCode still waits for
+ *   request.check   {pending: [id], at_ms}   session → …: what OpenCode still waits for
  *   request.opened  {ref, what}       permission, question → session
  *   request.closed  {ref}             likewise */
 #pragma once
