@@ -34,7 +34,7 @@ struct Gateway {
         json_t *defaults; /* for new sessions */
         IntakeContext intake;
         char *slack_error; /* why Slack cannot be reached, for /readyz; NULL */
-        LoopTimer *identify_again, *offline, *heartbeat;
+        LoopTimer *identify_again, *offline, *heartbeat, *stop_anyway;
         LoopSignal *sigint, *sigterm;
         bool stopping;
         int exit_code;

@@ -17,6 +17,7 @@
 #define IDENTIFY_AGAIN_MS 5000
 #define OFFLINE_AFTER_MS 5000
 #define HEARTBEAT_MS 15000
+#define STOP_PATIENCE_MS 10000 /* then what a full disk has not taken stays with Slack and the plugin */
 #define REQUEST_BODY_MAX (1024 * 1024)
 
 static void finish(void *userdata)
@@ -24,6 +25,12 @@ static void finish(void *userdata)
         Gateway *g = userdata;
 
         loop_stop(g->loop);
+}
+
+static void stop_anyway(void *userdata)
+{
+        log_warn("gateway", "stopping without the journal: what was not committed was not acknowledged either");
+        finish(userdata);
 }
 
 static void sockets_closed(void *userdata)
@@ -42,6 +49,7 @@ static void stop(Gateway *g, int exit_code)
         g->stopping = true;
         g->exit_code = exit_code;
         log_info("gateway", "stopping");
+        loop_timer_set(g->stop_anyway, STOP_PATIENCE_MS);
         bridge_stop(g->bridge);
         if (g->sockets)
                 slack_socket_stop(g->sockets, sockets_closed, g);
@@ -304,6 +312,7 @@ static void gateway_deinit(Gateway *g)
         loop_timer_free(g->identify_again);
         loop_timer_free(g->offline);
         loop_timer_free(g->heartbeat);
+        loop_timer_free(g->stop_anyway);
         loop_signal_free(g->sigint);
         loop_signal_free(g->sigterm);
         json_decref(g->identity);
@@ -330,6 +339,7 @@ int gateway_serve(const GatewayConf *conf)
         g.identify_again = loop_timer_new(g.loop, identify, &g);
         g.offline = loop_timer_new(g.loop, on_offline, &g);
         g.heartbeat = loop_timer_new(g.loop, on_heartbeat, &g);
+        g.stop_anyway = loop_timer_new(g.loop, stop_anyway, &g);
         fill_intake(&g);
         r = start(&g);
         if (r >= 0)
