@@ -95,7 +95,7 @@ static const char *const statement_sql[N_STATEMENTS] = {
                 "'step', step, 'status', status, 'error', error, 'created_ms', created_ms, 'updated_ms', "
                 "updated_ms, 'waiting', waiting, 'data', CASE WHEN json_valid(data) THEN json(data) END)) FROM (SELECT *, "
                 "(SELECT count(*) FROM inbox WHERE flow_id = flow.id) AS waiting FROM flow WHERE (?1 IS NULL OR kind = ?1) "
-                "AND (?2 IS NULL OR status = ?2) ORDER BY created_ms DESC LIMIT ?3)",
+                "AND (?2 IS NULL OR status = ?2) ORDER BY updated_ms DESC LIMIT ?3)",
         [SQL_LIST_ASKS] =
                 "SELECT json_group_array(json_object('id', id, 'flow', printf('%016x', flow_id), 'verb', verb, 'lane', "
                 "lane, 'key', key, 'status', status, 'error', error, 'created_ms', created_ms)) FROM (SELECT * FROM ask "

@@ -44,7 +44,7 @@ extern const FlowKind flow_kind_notice;
 extern const FlowKind *const core_flow_kinds[]; /* NULL-terminated, for the engine */
 
 /* Verbs of the composition root, which the flows of the core ask for. */
-#define GATEWAY_SESSIONS "gateway.sessions" /* {} → {sessions: [{ref, step, updated_ms, data}]}, newest first */
+#define GATEWAY_SESSIONS "gateway.sessions" /* {} → {sessions: [{ref, step, updated_ms, data}]}, last changed first */
 /* {request_id, status, message?, answered_by?} → {}: completes a waiting POST /api/opencode/permission, if there is
  * one; harmless twice, because the caller that comes again is answered again from the flow. */
 #define GATEWAY_HTTP_ANSWER "gateway.http_answer"
