@@ -34,8 +34,8 @@ typedef enum JournalRecordType {
                         * and dead asks that are older */
         /* Reads, in order with the writes around them. */
         JOURNAL_LOAD, /* flow_id → result: the flow, or NULL */
-        JOURNAL_LIST, /* kind? (NULL = all), status?, number = limit → text: a JSON array of flows, newest
-                         first */
+        JOURNAL_LIST, /* kind? (NULL = all), status?, number = limit → text: a JSON array of flows, the last
+                         changed first */
         JOURNAL_LIST_ASKS, /* status?, number = limit → text: a JSON array of asks, newest first */
 } JournalRecordType;
 
