@@ -238,7 +238,8 @@ static bool scan_container(JsonScan *s, char close, uint32_t alive, unsigned lev
                                 return false;
                         json_scan_skip_space(s);
                         if (s->at == s->end)
-                                return json_scan_fail(s, is_object ? "unterminated object" : "unterminated array");
+                                return json_scan_fail(s, is_object ? "unterminated object"
+                                                                   : "unterminated array");
                         if (*s->at == close) {
                                 s->at++;
                                 break;
@@ -383,8 +384,8 @@ static uint32_t read_code_point(const char **at, const char *end)
         return HALF_A_PAIR;
 }
 
-/* Takes one byte, or one escape, of a string slice; returns what it stands for, 1 to 4 bytes. Half a surrogate pair
- * becomes U+FFFD, and sets *half. */
+/* Takes one byte, or one escape, of a string slice; returns what it stands for, 1 to 4 bytes. Half a
+ * surrogate pair becomes U+FFFD, and sets *half. */
 static size_t next_bytes(const char **at, const char *end, char out[4], bool *half)
 {
         const char *p = *at;

@@ -15,8 +15,8 @@ void json_setup(void);
  * refused. Returns NULL and, if asked, an owned text "line 1 column 7: …". */
 json_t *json_parse(const char *text, size_t n_bytes, char **ret_error);
 
-/* The value that json_scan() found. NULL when there is none, or a tree cannot hold it (a NUL in a string); half a
- * surrogate pair becomes U+FFFD. */
+/* The value that json_scan() found. NULL when there is none, or a tree cannot hold it (a NUL in a string);
+ * half a surrogate pair becomes U+FFFD. */
 json_t *json_from_slice(const JsonSlice *slice);
 
 #define _cleanup_json_ _cleanup_(json_decrefp)
@@ -26,22 +26,28 @@ char *json_dump(const json_t *value); /* compact, owned by the caller */
 /* Readers by dotted path ("a.b.0.c", arrays by index). They never fail: what is missing or of another type
  * gives the default. Strings are borrowed from the object. */
 const json_t *json_at(const json_t *obj, const char *path);
-const char *json_str(const json_t *obj, const char *path);                     /* NULL */
+const char *json_str(const json_t *obj, const char *path); /* NULL */
 const char *json_str_or(const json_t *obj, const char *path, const char *fallback);
 int64_t json_int(const json_t *obj, const char *path, int64_t fallback);
-bool json_bool(const json_t *obj, const char *path);                           /* false */
+bool json_bool(const json_t *obj, const char *path); /* false */
 
 /* json_object_set_new() of a string; NULL sets JSON null. */
 void json_put_str(json_t *obj, const char *key, const char *value);
 void json_put_int(json_t *obj, const char *key, int64_t value);
 
 /* Shape of an object, checked field by field; dotted paths reach into nested objects. */
-typedef enum JsonFieldType { JSON_FIELD_STR, JSON_FIELD_INT, JSON_FIELD_BOOL, JSON_FIELD_OBJ, JSON_FIELD_ARR } JsonFieldType;
+typedef enum JsonFieldType {
+        JSON_FIELD_STR,
+        JSON_FIELD_INT,
+        JSON_FIELD_BOOL,
+        JSON_FIELD_OBJ,
+        JSON_FIELD_ARR
+} JsonFieldType;
 typedef struct JsonField {
         const char *path;
         JsonFieldType type;
-        bool required;    /* a required string may not be empty */
-        size_t max;       /* bytes of a string, elements of an array; 0 = unbounded */
+        bool required; /* a required string may not be empty */
+        size_t max;    /* bytes of a string, elements of an array; 0 = unbounded */
 } JsonField;
 /* NULL when `obj` fits; else the path of the first field that does not, with *ret_why a static text such as
  * "is missing", "must be a string", "is too long". An optional field may be null. */

@@ -8,7 +8,7 @@ void intake_plan_deinit(IntakePlan *p)
         free(p->dedup_key);
         free(p->if_unrouted);
         json_decref(p->data);
-        *p = (IntakePlan) {0};
+        *p = (IntakePlan){0};
 }
 
 static bool listed(const char *const *list, const char *id)
@@ -35,7 +35,7 @@ void intake_notice(const json_t *in, const char *dedup_key, const char *text, In
 {
         static const char *const copied[] = {"response_url", "user", "channel", "thread_ts"};
 
-        *ret = (IntakePlan) {
+        *ret = (IntakePlan){
                 .address = mem_printf("notice:%s", dedup_key),
                 .kind = "notice",
                 .event = "notice.say",
@@ -83,7 +83,8 @@ static char *without_mention(const char *text, const char *user)
         return mem_printf("%.*s%s", (int) (at - text), text, at + strlen(token));
 }
 
-/* Subtypes are denied by list, not allowed by list: a file or a broadcast reply is a message like any other. */
+/* Subtypes are denied by list, not allowed by list: a file or a broadcast reply is a message like any other.
+ */
 static bool is_noise(const IntakeContext *ctx, const json_t *in)
 {
         static const char *const kept[] = {"file_share", "thread_broadcast", "me_message"};
@@ -144,10 +145,11 @@ static void plan_message(const IntakeContext *ctx, const json_t *in, IntakePlan 
                 return;
         }
         if (refused) { /* somebody talks in a thread of ours; only if it is ours do they hear of it */
-                *ret = (IntakePlan) {.event = "slack.refused", .data = json_pack("{s:s, s:s}", "user",
-                                                                                json_str_or(in, "user", ""), "why", refused)};
+                *ret = (IntakePlan){
+                        .event = "slack.refused",
+                        .data = json_pack("{s:s, s:s}", "user", json_str_or(in, "user", ""), "why", refused)};
         } else
-                *ret = (IntakePlan) {
+                *ret = (IntakePlan){
                         .kind = start ? "session" : NULL,
                         .event = start ? "slack.start" : "slack.message",
                         .data = message_data(ctx, in, start),
@@ -163,13 +165,14 @@ static void plan_edited(const IntakeContext *ctx, const json_t *in, IntakePlan *
         _cleanup_free_ char *text = without_mention(json_str_or(in, "text", ""), ctx->bot_user);
         const char *refused;
 
-        if (json_bool(in, "bot") || !json_str(in, "thread_ts") || !json_str(in, "edited_ts") || refusal(ctx, in))
+        if (json_bool(in, "bot") || !json_str(in, "thread_ts") || !json_str(in, "edited_ts") ||
+            refusal(ctx, in))
                 return;
         refused = unusable(ctx, in);
         ret->address = mem_printf("thread:%s:%s", json_str_or(in, "channel", ""), json_str(in, "thread_ts"));
         ret->event = "slack.edited";
-        ret->dedup_key = mem_printf("edit:%s:%s:%s", json_str_or(in, "channel", ""), json_str_or(in, "ts", ""),
-                                    json_str(in, "edited_ts"));
+        ret->dedup_key = mem_printf("edit:%s:%s:%s", json_str_or(in, "channel", ""),
+                                    json_str_or(in, "ts", ""), json_str(in, "edited_ts"));
         ret->data = json_object();
         copy_to(ret->data, in, copied);
         if (refused)
@@ -188,7 +191,8 @@ static void plan_command(const IntakeContext *ctx, const json_t *in, IntakePlan 
         const char *refused = refusal(ctx, in);
 
         if (!refused && c.verb == COMMAND_START && strlen(c.rest) > ctx->max_text_bytes)
-                refused = "That task is too long for one command. Put the text into a file of the repository and name it.";
+                refused =
+                        "That task is too long for one command. Put the text into a file of the repository and name it.";
         if (!refused && c.verb == COMMAND_START && !*c.rest)
                 refused = "What shall I do? Say it behind the word: `start fix the failing login test`.";
         if (refused) {
@@ -218,8 +222,8 @@ static const char *click_refusal(const IntakeContext *ctx, const json_t *in, con
         return refused;
 }
 
-static void plan_click(const IntakeContext *ctx, const json_t *in, const char *ref, const char *what, const char *event,
-                       IntakePlan *ret)
+static void plan_click(const IntakeContext *ctx, const json_t *in, const char *ref, const char *what,
+                       const char *event, IntakePlan *ret)
 {
         static const char *const copied[] = {"user",       "channel",      "ts",     "action_id",   "value",
                                              "trigger_id", "response_url", "values", "callback_id", NULL};
@@ -243,14 +247,16 @@ static void plan_action(const IntakeContext *ctx, const json_t *in, IntakePlan *
         if (str_empty(value))
                 return; /* a choice that is only read when its form is sent, or a link */
         plan_click(ctx, in, value, action_id, "slack.action", ret);
-        ret->dedup_key = mem_printf("act:%s:%s:%s:%s", json_str_or(in, "user", ""), json_str_or(in, "ts", ""), action_id,
-                                    json_str_or(in, "action_ts", ""));
+        ret->dedup_key = mem_printf("act:%s:%s:%s:%s", json_str_or(in, "user", ""), json_str_or(in, "ts", ""),
+                                    action_id, json_str_or(in, "action_ts", ""));
 }
 
 static void plan_view(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
 {
-        plan_click(ctx, in, json_str_or(in, "ref", ""), json_str_or(in, "callback_id", ""), "slack.view", ret);
-        ret->dedup_key = mem_printf("view:%s:%s", json_str_or(in, "view_id", ""), json_str_or(in, "hash", ""));
+        plan_click(ctx, in, json_str_or(in, "ref", ""), json_str_or(in, "callback_id", ""), "slack.view",
+                   ret);
+        ret->dedup_key =
+                mem_printf("view:%s:%s", json_str_or(in, "view_id", ""), json_str_or(in, "hash", ""));
 }
 
 void intake_decide(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
@@ -264,7 +270,7 @@ void intake_decide(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
         };
         const char *type = json_str_or(in, "type", "");
 
-        *ret = (IntakePlan) {0};
+        *ret = (IntakePlan){0};
         for (size_t i = 0; i < ELEMENTSOF(plans); i++)
                 if (str_equal(type, plans[i].type))
                         plans[i].plan(ctx, in, ret);

@@ -1,29 +1,30 @@
 /* Where something that arrived from Slack belongs, and whether its author may. Pure.
  *
- * Input: the shapes of connectors/slack/inbound.h. Output: a delivery for the engine, or nothing. Keys are made of what
- * Slack keeps the same when it says something twice: a message's channel and ts (one mention arrives as `message` and as
- * `app_mention`, an edit fires the mention again), a command's trigger_id, a click's action_ts. */
+ * Input: the shapes of connectors/slack/inbound.h. Output: a delivery for the engine, or nothing. Keys are
+ * made of what Slack keeps the same when it says something twice: a message's channel and ts (one mention
+ * arrives as `message` and as `app_mention`, an edit fires the mention again), a command's trigger_id, a
+ * click's action_ts. */
 #pragma once
 
 #include "base/json.h"
 
 typedef struct IntakeContext {
-        const char *bot_user;                    /* our own user id, from auth.test */
-        const char *command;                     /* "/opencode" */
-        const char *const *allow_users;          /* NULL-terminated; empty = everybody */
-        const char *const *allow_channels;       /* likewise */
-        const char *const *approvers;            /* who may answer permissions; empty = everybody allowed */
-        const json_t *defaults;                  /* {directory, agent, model, web_url, command, queue_max} for new sessions */
+        const char *bot_user;              /* our own user id, from auth.test */
+        const char *command;               /* "/opencode" */
+        const char *const *allow_users;    /* NULL-terminated; empty = everybody */
+        const char *const *allow_channels; /* likewise */
+        const char *const *approvers;      /* who may answer permissions; empty = everybody allowed */
+        const json_t *defaults; /* {directory, agent, model, web_url, command, queue_max} for new sessions */
         size_t max_text_bytes;
 } IntakeContext;
 
 typedef struct IntakePlan {
-        char *address;          /* NULL: nobody's business; acknowledge and forget */
-        const char *kind;       /* flow to make when none has the address */
+        char *address;    /* NULL: nobody's business; acknowledge and forget */
+        const char *kind; /* flow to make when none has the address */
         const char *event;
         char *dedup_key;
         json_t *data;
-        char *if_unrouted;      /* what to tell the person when no flow is there; NULL = nothing */
+        char *if_unrouted; /* what to tell the person when no flow is there; NULL = nothing */
 } IntakePlan;
 
 void intake_plan_deinit(IntakePlan *p);

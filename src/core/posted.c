@@ -18,8 +18,8 @@ static json_t *slot_of(Flow *f, const char *slot)
         return state;
 }
 
-/* Results come back under "<slot>#<generation>": one of an older generation belongs to a message that is not wanted any
- * more. */
+/* Results come back under "<slot>#<generation>": one of an older generation belongs to a message that is not
+ * wanted any more. */
 static char *tag_of(const char *slot, const json_t *state)
 {
         return mem_printf("%s#%lld", slot, (long long) json_int(state, "generation", 0));
@@ -36,7 +36,7 @@ static void ask(Flow *f, const char *slot, const PostedPlace *place, json_t *mes
                 json_put_str(args, "ts", ts);
         else if (place->thread_ts)
                 json_put_str(args, "thread_ts", place->thread_ts);
-        flow_ask(f, &(FlowAsk) {
+        flow_ask(f, &(FlowAsk){
                             .verb = ts ? SLACK_UPDATE : SLACK_POST,
                             .tag = tag,
                             .lane = lane,
@@ -62,7 +62,7 @@ void posted_show(Flow *f, const char *slot, const PostedPlace *place, json_t *me
 static void delete_late(Flow *f, const PostedPlace *place, const FlowEvent *ev)
 {
         if (ev->outcome == ASK_OK)
-                flow_ask(f, &(FlowAsk) {
+                flow_ask(f, &(FlowAsk){
                                     .verb = SLACK_DELETE,
                                     .tag = "late",
                                     .args = json_pack("{s:s, s:s}", "channel", place->channel, "ts",

@@ -1,7 +1,9 @@
-/* A message of ours in Slack that is posted once and edited in place afterwards: the session's card, a turn's progress,
- * a permission. Its state lives in the flow's data under `slot`: {"ts", "asked", "next", "error", "generation"}.
+/* A message of ours in Slack that is posted once and edited in place afterwards: the session's card, a turn's
+ * progress, a permission. Its state lives in the flow's data under `slot`: {"ts", "asked", "next", "error",
+ * "generation"}.
  *
- * While the post is under way the newest wish is kept in "next" and becomes an edit as soon as the ts is known. */
+ * While the post is under way the newest wish is kept in "next" and becomes an edit as soon as the ts is
+ * known. */
 #pragma once
 
 #include "flow/flow.h"
@@ -23,8 +25,8 @@ typedef enum PostedResult {
 PostedResult posted_take_result(Flow *f, const char *slot, const PostedPlace *place, const FlowEvent *ev);
 const char *posted_ts(Flow *f, const char *slot);    /* NULL until it is there */
 const char *posted_error(Flow *f, const char *slot); /* Slack's error when it cannot be posted; NULL */
-/* The next show posts a new message. A post that is still under way is taken back: forgotten if it has not been sent,
- * deleted if it appears after all. */
+/* The next show posts a new message. A post that is still under way is taken back: forgotten if it has not
+ * been sent, deleted if it appears after all. */
 void posted_reset(Flow *f, const char *slot);
 
 /* The lane of everything that is said in a thread, so that it appears in the order of asking. Owned. */

@@ -9,14 +9,14 @@ void progress_deinit(Progress *p)
         free(p->call_id);
         free(p->thought);
         json_decref(p->todos);
-        *p = (Progress) {0};
+        *p = (Progress){0};
 }
 
 /* What to call a tool's work in one line: its own title, else what it was given. */
 static const char *title_of(const json_t *frame)
 {
-        static const char *const inputs[] = {"input.command", "input.filePath", "input.pattern", "input.path",
-                                             "input.url",     "input.description"};
+        static const char *const inputs[] = {"input.command", "input.filePath", "input.pattern",
+                                             "input.path",    "input.url",      "input.description"};
         const char *title = json_str(frame, "title");
 
         for (size_t i = 0; str_empty(title) && i < ELEMENTSOF(inputs); i++)

@@ -1,6 +1,7 @@
 /* What a session's agent is doing right now, folded from the bridge's volatile frames. Pure.
  *
- * Lost frames do no harm: the next one brings the state up to date, and the end of a turn never depends on it. */
+ * Lost frames do no harm: the next one brings the state up to date, and the end of a turn never depends on
+ * it. */
 #pragma once
 
 #include "base/json.h"
@@ -8,10 +9,10 @@
 typedef struct Progress {
         char *tool, *tool_title; /* of the tool that runs; NULL = none */
         char *call_id;
-        char *thought;           /* last words of streamed text */
+        char *thought; /* last words of streamed text */
         json_t *todos;
         unsigned n_done, n_failed;
-        bool changed;            /* since progress_take() */
+        bool changed; /* since progress_take() */
 } Progress;
 
 void progress_deinit(Progress *p);

@@ -7,9 +7,10 @@ static bool ends_in_tools(const json_t *message)
         size_t i;
         json_t *tool;
 
-        if (!str_equal(json_str(message, "finish"), "tool-calls") || json_is_object(json_at(message, "error")))
+        if (!str_equal(json_str(message, "finish"), "tool-calls") ||
+            json_is_object(json_at(message, "error")))
                 return false;
-        json_array_foreach((json_t *) tools, i, tool)
+        json_array_foreach ((json_t *) tools, i, tool)
                 if (str_equal(json_str(tool, "status"), "error"))
                         return false;
         return true;
@@ -21,7 +22,7 @@ static size_t first_of_turn(const json_t *messages, const char *own_id, bool tak
         size_t i;
         json_t *m;
 
-        json_array_foreach((json_t *) messages, i, m)
+        json_array_foreach ((json_t *) messages, i, m)
                 if (own_id && str_equal(json_str(m, "id"), own_id))
                         return i;
         return taken ? 0 : json_array_size(messages);

@@ -18,7 +18,7 @@ PostedPlace request_place(Flow *f)
 {
         const char *thread_ts = json_str(flow_data(f), "thread_ts");
 
-        return (PostedPlace) {
+        return (PostedPlace){
                 .channel = json_str_or(flow_data(f), "channel", ""),
                 .thread_ts = str_empty(thread_ts) ? NULL : thread_ts,
         };
@@ -85,13 +85,16 @@ static json_t *late_notice(Flow *f)
         const char *by = json_str(flow_data(f), "answered_by");
 
         switch (request_state(f)) {
-        case REQUEST_CLOSED: return card_notice(NULL, "This is no longer needed: the turn that asked is over.");
-        case REQUEST_EXPIRED: return card_notice(NULL, "The time limit has passed; whoever asked does not wait any more.");
+        case REQUEST_CLOSED:
+                return card_notice(NULL, "This is no longer needed: the turn that asked is over.");
+        case REQUEST_EXPIRED:
+                return card_notice(NULL, "The time limit has passed; whoever asked does not wait any more.");
         case REQUEST_SENDING:
         case REQUEST_ANSWERED:
         case REQUEST_OPEN: break;
         }
-        return by ? card_notice_by(NULL, "Already answered by", by) : card_notice(NULL, "Already answered in OpenCode.");
+        return by ? card_notice_by(NULL, "Already answered by", by)
+                  : card_notice(NULL, "Already answered in OpenCode.");
 }
 
 bool request_refuse(Flow *f, const FlowEvent *ev)
@@ -115,8 +118,10 @@ bool request_card_missing(Flow *f, const FlowEvent *ev)
                 return false;
         if (ev->outcome == ASK_TEMPFAIL)
                 return true;
-        text = mem_printf("The agent waits for an answer that I cannot ask for here: Slack refused the card (%s). "
-                          "It can be answered in OpenCode.", json_str_or(ev->data, "error", "unknown"));
+        text = mem_printf(
+                "The agent waits for an answer that I cannot ask for here: Slack refused the card (%s). "
+                "It can be answered in OpenCode.",
+                json_str_or(ev->data, "error", "unknown"));
         say_in_thread(f, &place, ":warning:", text);
         return false;
 }
@@ -129,11 +134,12 @@ bool request_is_forgotten(Flow *f, const FlowEvent *ev, const char *id_path)
 
         if (!flow_event_is(ev, "request.check") || json_str(flow_data(f), "http_request_id"))
                 return false;
-        /* A reconciliation is taken apart before it is delivered, and what was asked meanwhile overtakes it. Both times are
-         * of the plugin's clock. */
-        if (json_int(ev->data, "at_ms", 0) > 0 && json_int(flow_data(f), "asked_ms", 0) >= json_int(ev->data, "at_ms", 0))
+        /* A reconciliation is taken apart before it is delivered, and what was asked meanwhile overtakes it.
+         * Both times are of the plugin's clock. */
+        if (json_int(ev->data, "at_ms", 0) > 0 &&
+            json_int(flow_data(f), "asked_ms", 0) >= json_int(ev->data, "at_ms", 0))
                 return false;
-        json_array_foreach((json_t *) json_at(ev->data, "pending"), i, pending)
+        json_array_foreach ((json_t *) json_at(ev->data, "pending"), i, pending)
                 if (str_equal(json_string_value(pending), id))
                         return false;
         return true;

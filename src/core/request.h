@@ -4,7 +4,7 @@
 #include "core/cards.h"
 #include "core/posted.h"
 
-#define SLOT_REQUEST "card"
+#define SLOT_REQUEST    "card"
 #define REQUEST_KEPT_MS (30LL * 24 * 3600 * 1000) /* a click on an old card still gets an answer so long */
 
 /* Copies what `request.asked` brought ({session, channel, thread_ts, directory, …}) into the flow's data. */
@@ -21,9 +21,10 @@ void request_tell_closed(Flow *f);
 
 /* A click that may not be, or comes too late: the person is told why, only they. True when it was one. */
 bool request_refuse(Flow *f, const FlowEvent *ev);
-/* Takes the result of the card's post. True when it has not appeared and may still: the caller shows it once more. One
- * that Slack refuses is told of in words, since the agent waits all the same. */
+/* Takes the result of the card's post. True when it has not appeared and may still: the caller shows it once
+ * more. One that Slack refuses is told of in words, since the agent waits all the same. */
 bool request_card_missing(Flow *f, const FlowEvent *ev);
 void request_tell_clicker(Flow *f, const FlowEvent *ev, const char *text);
-/* `request.check` brought the list of what OpenCode still has, and this request (its id at `id_path`) is not in it. */
+/* `request.check` brought the list of what OpenCode still has, and this request (its id at `id_path`) is not
+ * in it. */
 bool request_is_forgotten(Flow *f, const FlowEvent *ev, const char *id_path);

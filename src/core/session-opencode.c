@@ -10,7 +10,8 @@ static json_t *model_object(const char *model)
 
         if (!slash)
                 return NULL;
-        return json_pack("{s:s%, s:s}", "provider_id", model, (size_t) (slash - model), "model_id", slash + 1);
+        return json_pack("{s:s%, s:s}", "provider_id", model, (size_t) (slash - model), "model_id",
+                         slash + 1);
 }
 
 static void put_agent_and_model(Flow *f, json_t *args)
@@ -26,11 +27,12 @@ static void put_agent_and_model(Flow *f, json_t *args)
 
 void session_ask_create(Flow *f)
 {
-        json_t *args = json_pack("{s:s, s:s}", "directory", json_str_or(flow_data(f), "defaults.directory", ""), "title",
-                                 json_str_or(flow_data(f), "title", "Task"));
+        json_t *args =
+                json_pack("{s:s, s:s}", "directory", json_str_or(flow_data(f), "defaults.directory", ""),
+                          "title", json_str_or(flow_data(f), "title", "Task"));
 
         put_agent_and_model(f, args);
-        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_CREATE, .coalesce = "create", .args = args});
+        flow_ask(f, &(FlowAsk){.verb = OPENCODE_SESSION_CREATE, .coalesce = "create", .args = args});
 }
 
 static char *turn_tag(Flow *f)
@@ -60,20 +62,25 @@ void session_send_prompt(Flow *f)
 {
         json_t *turn = json_object_get(flow_data(f), "turn");
         const char *user = json_str_or(turn, "user", "");
-        _cleanup_free_ char *key = mem_printf("%s/prompt/%lld", flow_ref(f), (long long) json_int(turn, "n", 0));
+        _cleanup_free_ char *key =
+                mem_printf("%s/prompt/%lld", flow_ref(f), (long long) json_int(turn, "n", 0));
         _cleanup_free_ char *message_id = opencode_message_id(key, flow_now_ms(f)), *lane = prompt_lane(f);
         _cleanup_free_ char *tag = turn_tag(f);
-        json_t *args = json_pack("{s:s, s:s, s:s, s:s}", "directory", json_str_or(flow_data(f), "oc.directory", ""),
-                                 "session_id", json_str_or(flow_data(f), "oc.session_id", ""), "message_id", message_id,
-                                 "text", json_str_or(turn, "text", ""));
+        json_t *args =
+                json_pack("{s:s, s:s, s:s, s:s}", "directory", json_str_or(flow_data(f), "oc.directory", ""),
+                          "session_id", json_str_or(flow_data(f), "oc.session_id", ""), "message_id",
+                          message_id, "text", json_str_or(turn, "text", ""));
         const char *name = author_name(f, user);
 
         json_put_str(turn, "message_id", message_id);
         if (name)
                 json_object_set_new(args, "author", json_pack("{s:s, s:s}", "name", name, "source", "slack"));
         put_agent_and_model(f, args);
-        flow_ask(f, &(FlowAsk) {
-                            .verb = OPENCODE_SESSION_MESSAGE, .tag = tag, .lane = lane, .coalesce = "prompt", .args = args});
+        flow_ask(f, &(FlowAsk){.verb = OPENCODE_SESSION_MESSAGE,
+                               .tag = tag,
+                               .lane = lane,
+                               .coalesce = "prompt",
+                               .args = args});
         flow_timer(f, "offline", SESSION_OFFLINE_AFTER_MS);
 }
 
@@ -85,7 +92,9 @@ void session_ask_prompt(Flow *f)
         if (author_name(f, user) || str_empty(user))
                 session_send_prompt(f);
         else
-                flow_ask(f, &(FlowAsk) {.verb = SLACK_USER, .tag = tag, .args = json_pack("{s:s}", "user", user)});
+                flow_ask(
+                        f,
+                        &(FlowAsk){.verb = SLACK_USER, .tag = tag, .args = json_pack("{s:s}", "user", user)});
 }
 
 void session_take_name(Flow *f, const FlowEvent *ev)
@@ -103,13 +112,15 @@ void session_take_name(Flow *f, const FlowEvent *ev)
 void session_look(Flow *f)
 {
         const json_t *oc = json_at(flow_data(f), "oc");
-        json_t *args = json_pack("{s:s, s:s, s:i}", "directory", json_str_or(oc, "directory", ""), "session_id",
-                                 json_str_or(oc, "session_id", ""), "limit", SESSION_MESSAGES_PAGE);
+        json_t *args =
+                json_pack("{s:s, s:s, s:i}", "directory", json_str_or(oc, "directory", ""), "session_id",
+                          json_str_or(oc, "session_id", ""), "limit", SESSION_MESSAGES_PAGE);
         _cleanup_free_ char *tag = turn_tag(f);
 
         if (json_str(oc, "last_message_id"))
                 json_put_str(args, "after", json_str(oc, "last_message_id"));
-        flow_ask(f, &(FlowAsk) {.verb = OPENCODE_SESSION_MESSAGES, .tag = tag, .coalesce = "look", .args = args});
+        flow_ask(f,
+                 &(FlowAsk){.verb = OPENCODE_SESSION_MESSAGES, .tag = tag, .coalesce = "look", .args = args});
         flow_timer(f, "look", SESSION_LOOK_ANYWAY_MS);
 }
 
@@ -118,11 +129,11 @@ void session_ask_abort(Flow *f)
         const json_t *oc = json_at(flow_data(f), "oc");
         _cleanup_free_ char *lane = prompt_lane(f);
 
-        flow_ask(f, &(FlowAsk) {
+        flow_ask(f, &(FlowAsk){
                             .verb = OPENCODE_SESSION_ABORT,
                             .lane = lane,
                             .coalesce = "abort",
-                            .args = json_pack("{s:s, s:s}", "directory", json_str_or(oc, "directory", ""), "session_id",
-                                              json_str_or(oc, "session_id", "")),
+                            .args = json_pack("{s:s, s:s}", "directory", json_str_or(oc, "directory", ""),
+                                              "session_id", json_str_or(oc, "session_id", "")),
                     });
 }

@@ -3,13 +3,14 @@
 
 #include "flow/flow.h"
 
-#define SESSION_OFFLINE_AFTER_MS (10 * 1000)   /* so long nobody takes what was asked: timer "offline" */
-#define SESSION_LOOK_ANYWAY_MS (60 * 1000)     /* no event came meanwhile: timer "look" */
-#define SESSION_MESSAGES_PAGE 200              /* so many messages are looked at together */
+#define SESSION_OFFLINE_AFTER_MS (10 * 1000) /* so long nobody takes what was asked: timer "offline" */
+#define SESSION_LOOK_ANYWAY_MS   (60 * 1000) /* no event came meanwhile: timer "look" */
+#define SESSION_MESSAGES_PAGE    200         /* so many messages are looked at together */
 
 void session_ask_create(Flow *f);
-/* The turn's prompt. The agent is told who speaks: a name that is not known yet is asked for first (SLACK_USER), its
- * result goes to session_take_name() and session_send_prompt(). Sets the timer "offline". */
+/* The turn's prompt. The agent is told who speaks: a name that is not known yet is asked for first
+ * (SLACK_USER), its result goes to session_take_name() and session_send_prompt(). Sets the timer "offline".
+ */
 void session_ask_prompt(Flow *f);
 void session_take_name(Flow *f, const FlowEvent *ev);
 void session_send_prompt(Flow *f);

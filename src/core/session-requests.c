@@ -2,15 +2,17 @@
 
 #include "core/session.h"
 
-static void spawn_request(Flow *f, const char *kind, const char *prefix, const char *field, const json_t *from)
+static void spawn_request(Flow *f, const char *kind, const char *prefix, const char *field,
+                          const json_t *from)
 {
         const json_t *data = flow_data(f), *request = json_at(from, field);
         PostedPlace thread = session_thread(f);
         _cleanup_free_ char *address = mem_printf("%s:%s", prefix, json_str_or(request, "id", ""));
-        json_t *asked = json_pack("{s:s, s:s, s:s, s:s, s:o}", "session", flow_ref(f), "channel", thread.channel,
-                                  "thread_ts", thread.thread_ts ? thread.thread_ts : "", "directory",
-                                  json_str_or(from, "directory", json_str_or(data, "oc.directory", "")), field,
-                                  json_deep_copy(request));
+        json_t *asked =
+                json_pack("{s:s, s:s, s:s, s:s, s:o}", "session", flow_ref(f), "channel", thread.channel,
+                          "thread_ts", thread.thread_ts ? thread.thread_ts : "", "directory",
+                          json_str_or(from, "directory", json_str_or(data, "oc.directory", "")), field,
+                          json_deep_copy(request));
 
         if (!str_equal(json_str(from, "session_id"), json_str(data, "oc.session_id")))
                 json_put_str(asked, "subagent", json_str(from, "session_id"));
@@ -40,7 +42,8 @@ FlowVerdict session_take_request_event(Flow *f, const FlowEvent *ev)
         else if (flow_event_is(ev, "oc.question.replied") || flow_event_is(ev, "oc.question.rejected"))
                 forward_reply(f, "que", "question_id", ev->data);
         else if (flow_event_is(ev, "request.opened"))
-                session_request_opened(f, json_str_or(ev->data, "ref", ""), json_str_or(ev->data, "what", "an answer"));
+                session_request_opened(f, json_str_or(ev->data, "ref", ""),
+                                       json_str_or(ev->data, "what", "an answer"));
         else if (flow_event_is(ev, "request.closed"))
                 session_request_closed(f, json_str_or(ev->data, "ref", ""));
         else
@@ -59,19 +62,20 @@ void session_reconcile_requests(Flow *f, const FlowEvent *ev)
         const char *ref;
         size_t i;
 
-        json_array_foreach((json_t *) json_at(ev->data, "permissions"), i, request) {
+        json_array_foreach ((json_t *) json_at(ev->data, "permissions"), i, request) {
                 spawn_request(f, "permission", "perm", "permission", request);
                 json_array_append_new(pending, json_string(json_str_or(request, "permission.id", "")));
         }
-        json_array_foreach((json_t *) json_at(ev->data, "questions"), i, request) {
+        json_array_foreach ((json_t *) json_at(ev->data, "questions"), i, request) {
                 spawn_request(f, "question", "que", "question", request);
                 json_array_append_new(pending, json_string(json_str_or(request, "question.id", "")));
         }
-        json_object_foreach((json_t *) json_at(flow_data(f), "open"), ref, request) {
+        json_object_foreach ((json_t *) json_at(flow_data(f), "open"), ref, request) {
                 _cleanup_free_ char *address = mem_printf("flow:%s", ref);
 
-                flow_send(f, address, "request.check", json_pack("{s:O, s:I}", "pending", pending, "at_ms",
-                                                             (json_int_t) json_int(ev->data, "at_ms", 0)));
+                flow_send(f, address, "request.check",
+                          json_pack("{s:O, s:I}", "pending", pending, "at_ms",
+                                    (json_int_t) json_int(ev->data, "at_ms", 0)));
         }
         json_decref(pending);
 }

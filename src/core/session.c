@@ -5,7 +5,7 @@
 
 PostedPlace session_thread(Flow *f)
 {
-        return (PostedPlace) {
+        return (PostedPlace){
                 .channel = json_str_or(flow_data(f), "channel", ""),
                 .thread_ts = json_str(flow_data(f), "thread_ts"),
         };
@@ -40,8 +40,8 @@ char *session_open_url(const json_t *data, const char *session_id)
         if (str_empty(web_url) || str_empty(directory) || str_empty(session_id))
                 return NULL;
         encoded = base64url_encode(directory, strlen(directory));
-        return mem_printf("%s%s%s/session/%s", web_url, web_url[strlen(web_url) - 1] == '/' ? "" : "/", encoded,
-                          session_id);
+        return mem_printf("%s%s%s/session/%s", web_url, web_url[strlen(web_url) - 1] == '/' ? "" : "/",
+                          encoded, session_id);
 }
 
 static const char *first_waiting(const json_t *data)
@@ -49,7 +49,7 @@ static const char *first_waiting(const json_t *data)
         const char *ref;
         json_t *request;
 
-        json_object_foreach((json_t *) json_at(data, "open"), ref, request)
+        json_object_foreach ((json_t *) json_at(data, "open"), ref, request)
                 return json_str(request, "what");
         return NULL;
 }
@@ -59,7 +59,7 @@ json_t *session_card_message(Flow *f)
         const json_t *data = flow_data(f);
         _cleanup_free_ char *open_url = session_open_url(data, json_str(data, "oc.session_id"));
 
-        return card_session(&(SessionCard) {
+        return card_session(&(SessionCard){
                 .ref = flow_ref(f),
                 .title = json_str_or(data, "title", "Task"),
                 .user = json_str(data, "user"),
@@ -74,14 +74,16 @@ json_t *session_card_message(Flow *f)
                 .now_ms = flow_now_ms(f),
                 .tokens = json_int(data, "tokens", 0),
                 .cost_usd = json_number_value(json_at(data, "cost")),
-                /* Before the first turn the task itself stands in the queue: nothing waits behind anything yet. */
+                /* Before the first turn the task itself stands in the queue: nothing waits behind anything
+                   yet. */
                 .n_queued = json_at(data, "turn") ? (unsigned) session_queue_length(f) : 0,
         });
 }
 
 void session_show_card(Flow *f)
 {
-        /* The card of a slash command is itself the first message of its thread; a mention has its card as a reply. */
+        /* The card of a slash command is itself the first message of its thread; a mention has its card as a
+         * reply. */
         PostedPlace place = session_thread(f);
 
         if (json_bool(flow_data(f), "card_is_root"))
@@ -94,7 +96,7 @@ static json_t *progress_message(Flow *f, ProgressState state, const char *error)
         const json_t *turn = json_at(flow_data(f), "turn");
         const json_t *view = json_at(turn, "view");
 
-        return card_progress(&(ProgressCard) {
+        return card_progress(&(ProgressCard){
                 .state = state,
                 .tool = json_str(view, "tool"),
                 .tool_title = json_str(view, "tool_title"),
@@ -165,7 +167,7 @@ bool session_queue_edit(Flow *f, const char *ts, const char *text)
         size_t i;
         json_t *prompt;
 
-        json_array_foreach(queue(f), i, prompt)
+        json_array_foreach (queue(f), i, prompt)
                 if (str_equal(json_str(prompt, "ts"), ts)) {
                         if (text)
                                 json_put_str(prompt, "text", text);
@@ -210,7 +212,7 @@ void session_requests_over(Flow *f)
         const char *ref;
         json_t *request;
 
-        json_object_foreach(open_requests(f), ref, request) {
+        json_object_foreach (open_requests(f), ref, request) {
                 _cleanup_free_ char *address = mem_printf("flow:%s", ref);
 
                 flow_send(f, address, "request.over", NULL);

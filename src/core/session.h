@@ -1,16 +1,17 @@
-/* A session's data and what is shown of it: the object that flows/session.c keeps, read and rendered in one place.
+/* A session's data and what is shown of it: the object that flows/session.c keeps, read and rendered in one
+ * place.
  *
  * {title, text, user, channel, thread_ts, response_url, started_ms, state, error,
- *  defaults: {directory, agent, model, web_url, command, queue_max}, oc: {session_id, directory, agent, model, last_message_id, online},
- *  names: {U…: name}, queue: [{n, user, ts, text}], n_prompts, n_turns,
- *  turn: {no, n, user, ts, text, message_id, foreign, asked, started_ms, idle_looks, view} | absent,
- *  open: {ref: {what}}, tokens, cost, card, progress} */
+ *  defaults: {directory, agent, model, web_url, command, queue_max}, oc: {session_id, directory, agent,
+ * model, last_message_id, online}, names: {U…: name}, queue: [{n, user, ts, text}], n_prompts, n_turns, turn:
+ * {no, n, user, ts, text, message_id, foreign, asked, started_ms, idle_looks, view} | absent, open: {ref:
+ * {what}}, tokens, cost, card, progress} */
 #pragma once
 
 #include "core/cards.h"
 #include "core/posted.h"
 
-#define SLOT_CARD "card"
+#define SLOT_CARD     "card"
 #define SLOT_PROGRESS "progress"
 
 PostedPlace session_thread(Flow *f); /* where everything is said; borrowed from the data */
@@ -22,7 +23,8 @@ void session_show_card(Flow *f);
 /* A fresh card as a message, for `status`. */
 json_t *session_card_message(Flow *f);
 void session_show_progress(Flow *f, ProgressState state, const char *error, AskPriority priority);
-/* The last state of the turn's progress message; one that has not appeared by now does not appear any more. */
+/* The last state of the turn's progress message; one that has not appeared by now does not appear any more.
+ */
 void session_end_progress(Flow *f, ProgressState state, const char *error);
 
 /* The deep link into OpenCode's web UI, or NULL. Owned. */
@@ -30,8 +32,9 @@ char *session_open_url(const json_t *data, const char *session_id);
 
 /* Prompts that wait. */
 size_t session_queue_push(Flow *f, const char *user, const char *ts, const char *text); /* the new length */
-json_t *session_queue_pop(Flow *f);                                                    /* owned; NULL when empty */
-bool session_queue_edit(Flow *f, const char *ts, const char *text /* NULL: as it is */); /* false: not waiting */
+json_t *session_queue_pop(Flow *f); /* owned; NULL when empty */
+bool session_queue_edit(Flow *f, const char *ts,
+                        const char *text /* NULL: as it is */); /* false: not waiting */
 size_t session_queue_length(Flow *f);
 void session_queue_clear(Flow *f);
 

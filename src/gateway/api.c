@@ -1,12 +1,12 @@
-/* The gateway's HTTP interface (contract/openapi.yaml). Health and metrics are open, since the address is a private
- * one; everything under /api needs the bridge token. */
+/* The gateway's HTTP interface (contract/openapi.yaml). Health and metrics are open, since the address is a
+ * private one; everything under /api needs the bridge token. */
 #include "gateway/gateway.h"
 
 #include "net/sse.h"
 
-#define STREAMS_MAX 64
+#define STREAMS_MAX      64
 #define STREAM_QUEUE_MAX (256 * 1024) /* a reader that is slower than this is cut off */
-#define LIST_MAX 10000
+#define LIST_MAX         10000
 
 struct EventStream {
         List link;
@@ -18,7 +18,8 @@ static bool authorized(const Gateway *g, HttpRequest *req)
 {
         const char *header = http_request_header(req, "Authorization");
 
-        return header && str_starts_with(header, "Bearer ") && secret_equal(&g->conf->gateway.bridge_token, header + 7);
+        return header && str_starts_with(header, "Bearer ") &&
+               secret_equal(&g->conf->gateway.bridge_token, header + 7);
 }
 
 /* ---- health ---- */
@@ -31,11 +32,13 @@ static void get_healthz(Gateway *g, HttpRequest *req)
 
 static void get_readyz(Gateway *g, HttpRequest *req)
 {
-        bool journal = flow_engine_healthy(g->engine), slack = g->identity && slack_socket_live(g->sockets) > 0;
+        bool journal = flow_engine_healthy(g->engine),
+             slack = g->identity && slack_socket_live(g->sockets) > 0;
         bool ready = journal && slack && !g->stopping;
-        json_t *body = json_pack("{s:s, s:s, s:o, s:o, s:I}", "status", ready ? "ready" : "not ready", "journal",
-                                 journal ? "ok" : "cannot commit", "slack", slack_socket_health(g->sockets), "bridges",
-                                 bridge_status(g->bridge), "sockets_live", (json_int_t) slack_socket_live(g->sockets));
+        json_t *body = json_pack("{s:s, s:s, s:o, s:o, s:I}", "status", ready ? "ready" : "not ready",
+                                 "journal", journal ? "ok" : "cannot commit", "slack",
+                                 slack_socket_health(g->sockets), "bridges", bridge_status(g->bridge),
+                                 "sockets_live", (json_int_t) slack_socket_live(g->sockets));
 
         json_put_str(body, "slack_error", g->slack_error);
         http_respond_json(req, ready ? 200 : 503, body);
@@ -78,13 +81,20 @@ static void list_request_free(ListRequest *l)
 static json_t *public_session(const json_t *row)
 {
         static const char *const copied[][2] = {
-                {"ref", "ref"},           {"step", "step"},
-                {"status", "status"},     {"created_ms", "created_ms"},
-                {"updated_ms", "updated_ms"}, {"title", "data.title"},
-                {"state", "data.state"},  {"user", "data.user"},
-                {"channel", "data.channel"}, {"thread_ts", "data.thread_ts"},
-                {"opencode", "data.oc"},  {"tokens", "data.tokens"},
-                {"cost_usd", "data.cost"}, {"waiting_for", "data.open"},
+                {"ref", "ref"},
+                {"step", "step"},
+                {"status", "status"},
+                {"created_ms", "created_ms"},
+                {"updated_ms", "updated_ms"},
+                {"title", "data.title"},
+                {"state", "data.state"},
+                {"user", "data.user"},
+                {"channel", "data.channel"},
+                {"thread_ts", "data.thread_ts"},
+                {"opencode", "data.oc"},
+                {"tokens", "data.tokens"},
+                {"cost_usd", "data.cost"},
+                {"waiting_for", "data.open"},
                 {"error", "data.error"},
         };
         json_t *out = json_object();
@@ -104,7 +114,7 @@ static void answer_session(ListRequest *l, const json_t *rows)
         size_t i;
         json_t *row;
 
-        json_array_foreach((json_t *) rows, i, row)
+        json_array_foreach ((json_t *) rows, i, row)
                 if (str_equal(json_str(row, "ref"), l->ref)) {
                         http_respond_json(l->req, 200, public_session(row));
                         return;
@@ -124,7 +134,7 @@ static void on_sessions(void *userdata, const char *json)
                 answer_session(l, rows);
         else if (l->req) {
                 sessions = json_array();
-                json_array_foreach(rows, i, row)
+                json_array_foreach (rows, i, row)
                         json_array_append_new(sessions, public_session(row));
                 http_respond_json(l->req, 200, json_pack("{s:o}", "sessions", sessions));
         }
@@ -148,20 +158,22 @@ static void on_rows(void *userdata, const char *json)
         list_request_free(l);
 }
 
-/* /api/flows?status=quarantined, /api/asks?status=dead: for an operator who looks after something that is stuck. */
+/* /api/flows?status=quarantined, /api/asks?status=dead: for an operator who looks after something that is
+ * stuck. */
 static void get_flows(Gateway *g, HttpRequest *req)
 {
         const char *query = http_request_query(req);
 
-        flow_engine_list(g->engine, NULL, strstr(query, "status=quarantined") ? "quarantined" : NULL, 200, on_rows,
-                         list_request(g, req));
+        flow_engine_list(g->engine, NULL, strstr(query, "status=quarantined") ? "quarantined" : NULL, 200,
+                         on_rows, list_request(g, req));
 }
 
 static void get_asks(Gateway *g, HttpRequest *req)
 {
         const char *query = http_request_query(req);
 
-        flow_engine_list_asks(g->engine, strstr(query, "status=dead") ? "dead" : NULL, 200, on_rows, list_request(g, req));
+        flow_engine_list_asks(g->engine, strstr(query, "status=dead") ? "dead" : NULL, 200, on_rows,
+                              list_request(g, req));
 }
 
 static void post_flow_retry(Gateway *g, HttpRequest *req, const char *rest)
@@ -190,7 +202,7 @@ static void get_events(Gateway *g, HttpRequest *req)
         EventStream *s;
         unsigned n = 0;
 
-        list_for_each(node, &g->streams)
+        list_for_each (node, &g->streams)
                 n++;
         if (n >= STREAMS_MAX) {
                 http_respond_error(req, 503, "overloaded", "too many readers", NULL);
@@ -215,7 +227,7 @@ void gateway_publish(Gateway *g, const char *event, json_t *data)
         text = json_dump(data);
         json_decref(data);
         sse_format(&out, event, NULL, text);
-        list_for_each_safe(node, &g->streams) {
+        list_for_each_safe (node, &g->streams) {
                 EventStream *s = list_entry(node, EventStream, link);
 
                 http_stream_write(s->stream, buf_bytes(&out), buf_len(&out));
@@ -233,7 +245,8 @@ static void route_api(Gateway *g, HttpRequest *req, const char *method, const ch
         bool get = str_equal(method, "GET"), post = str_equal(method, "POST");
 
         if (!authorized(g, req))
-                http_respond_error(req, 401, "unauthorized", "send Authorization: Bearer with the bridge token", NULL);
+                http_respond_error(req, 401, "unauthorized",
+                                   "send Authorization: Bearer with the bridge token", NULL);
         else if (get && str_equal(path, "/api/sessions"))
                 get_sessions(g, req, NULL);
         else if (get && str_starts_with(path, "/api/sessions/"))
@@ -283,6 +296,6 @@ void gateway_on_abort(void *userdata, HttpRequest *req)
 
 void api_deinit(Gateway *g)
 {
-        list_for_each_safe(node, &g->streams)
+        list_for_each_safe (node, &g->streams)
                 stream_free(list_entry(node, EventStream, link));
 }

@@ -25,7 +25,7 @@ static void waiting_for(const json_t *session, json_t *row)
         const char *ref;
         json_t *request;
 
-        json_object_foreach((json_t *) json_at(session, "data.open"), ref, request) {
+        json_object_foreach ((json_t *) json_at(session, "data.open"), ref, request) {
                 json_put_str(row, "waiting_for", json_str(request, "what"));
                 return;
         }
@@ -42,7 +42,7 @@ static void on_sessions(void *userdata, const char *json)
         json_t *sessions = json_parse(json, strlen(json), NULL), *session;
         size_t i;
 
-        json_array_foreach(sessions, i, session) {
+        json_array_foreach (sessions, i, session) {
                 permalink(a->gateway, session, session);
                 waiting_for(session, session);
         }
@@ -55,7 +55,7 @@ static void start_sessions(void *owner, Ask *ask)
         Gateway *g = owner;
         SessionsAsk *a = mem_new(SessionsAsk);
 
-        *a = (SessionsAsk) {g, ask};
+        *a = (SessionsAsk){g, ask};
         flow_engine_list(g->engine, "session", "active", SESSIONS_LISTED, on_sessions, a);
 }
 
@@ -66,9 +66,10 @@ static void start_http_answer(void *owner, Ask *ask)
 }
 
 /* A read: as often as one likes. */
-static const AskVerb sessions_verb = {.name = GATEWAY_SESSIONS, .max_attempts = 3, .backoff_ms = 100, .start = start_sessions};
+static const AskVerb sessions_verb = {
+        .name = GATEWAY_SESSIONS, .max_attempts = 3, .backoff_ms = 100, .start = start_sessions};
 /* Answering a request that is gone is nothing; one that came again is answered again. */
-static const AskVerb http_answer_verb = {.name = GATEWAY_HTTP_ANSWER, .max_attempts = 3, .backoff_ms = 100,
-                                         .start = start_http_answer};
+static const AskVerb http_answer_verb = {
+        .name = GATEWAY_HTTP_ANSWER, .max_attempts = 3, .backoff_ms = 100, .start = start_http_answer};
 
 const AskVerb *const gateway_verbs[] = {&sessions_verb, &http_answer_verb, NULL};

@@ -1,4 +1,5 @@
-/* `doctor`: looks at everything the gateway needs, one line each, with what to do where something is wrong. */
+/* `doctor`: looks at everything the gateway needs, one line each, with what to do where something is wrong.
+ */
 #include "gateway/gateway.h"
 
 #include <stdio.h>
@@ -31,7 +32,7 @@ static void call(Doctor *d, const char *method, const char *url, const char *aut
         const char *headers[] = {authorization, NULL};
 
         http_client_send(d->http,
-                         &(HttpCall) {
+                         &(HttpCall){
                                  .method = method,
                                  .url = url,
                                  .headers = authorization ? headers : NULL,
@@ -49,9 +50,9 @@ static void check_state_dir(Doctor *d)
         bool missing = stat(dir, &st) < 0;
 
         report(d, missing || access(dir, W_OK) == 0, what,
-               missing                   ? "it will be made at the first start" :
-               access(dir, W_OK) == 0 ? NULL :
-                                           "not writable; set GATEWAY_STATE_DIR to a directory that is");
+               missing                  ? "it will be made at the first start"
+               : access(dir, W_OK) == 0 ? NULL
+                                        : "not writable; set GATEWAY_STATE_DIR to a directory that is");
 }
 
 static void check_directory(Doctor *d)
@@ -62,12 +63,14 @@ static void check_directory(Doctor *d)
         bool good = *dir == '/' && stat(dir, &st) == 0 && S_ISDIR(st.st_mode);
 
         report(d, good, what,
-               good ? NULL : "set OPENCODE_DIRECTORY to the absolute path of the repository in which sessions start");
+               good ? NULL
+                    : "set OPENCODE_DIRECTORY to the absolute path of the repository in which sessions start");
 }
 
 static void on_slack(Doctor *d, const HttpResult *result, const char *what, const char *variable)
 {
-        _cleanup_json_ json_t *answer = result->fault < 0 ? NULL : json_parse(result->body, result->n_body, NULL);
+        _cleanup_json_ json_t *answer =
+                result->fault < 0 ? NULL : json_parse(result->body, result->n_body, NULL);
         _cleanup_free_ char *advice = NULL;
 
         if (json_bool(answer, "ok")) {
@@ -84,13 +87,15 @@ static void on_slack(Doctor *d, const HttpResult *result, const char *what, cons
 
 static void on_bot_token(void *userdata, const HttpResult *result)
 {
-        on_slack(userdata, result, "Slack bot token", "SLACK_BOT_TOKEN (OAuth & Permissions → Bot User OAuth Token)");
+        on_slack(userdata, result, "Slack bot token",
+                 "SLACK_BOT_TOKEN (OAuth & Permissions → Bot User OAuth Token)");
 }
 
 static void on_app_token(void *userdata, const HttpResult *result)
 {
-        on_slack(userdata, result, "Slack app token and Socket Mode",
-                 "SLACK_APP_TOKEN (Basic Information → App-Level Tokens, scope connections:write) and that Socket Mode is on");
+        on_slack(
+                userdata, result, "Slack app token and Socket Mode",
+                "SLACK_APP_TOKEN (Basic Information → App-Level Tokens, scope connections:write) and that Socket Mode is on");
 }
 
 static void check_slack(Doctor *d, const char *method, const Secret *token,
@@ -117,8 +122,9 @@ static void on_opencode(void *userdata, const HttpResult *result)
         bool good = result->fault >= 0 && (result->status == 200 || result->status == 401);
 
         report(userdata, good, "OpenCode",
-               good ? result->status == 401 ? "it answers, and wants a password (OPENCODE_SERVER_PASSWORD)" : NULL :
-                      "it does not answer at OPENCODE_URL; start it with `opencode serve --port 4096`");
+               good ? result->status == 401 ? "it answers, and wants a password (OPENCODE_SERVER_PASSWORD)"
+                                            : NULL
+                    : "it does not answer at OPENCODE_URL; start it with `opencode serve --port 4096`");
 }
 
 static void check_opencode(Doctor *d)
@@ -126,7 +132,8 @@ static void check_opencode(Doctor *d)
         _cleanup_free_ char *url = NULL;
 
         if (str_empty(d->conf->opencode.url)) {
-                report(d, true, "OpenCode", "no opencode.url: it is not woken; its plugin connects when a directory is used");
+                report(d, true, "OpenCode",
+                       "no opencode.url: it is not woken; its plugin connects when a directory is used");
                 return;
         }
         url = mem_printf("%s/global/health", d->conf->opencode.url);
@@ -135,15 +142,18 @@ static void check_opencode(Doctor *d)
 
 static void on_gateway(void *userdata, const HttpResult *result)
 {
-        _cleanup_json_ json_t *answer = result->fault < 0 ? NULL : json_parse(result->body, result->n_body, NULL);
+        _cleanup_json_ json_t *answer =
+                result->fault < 0 ? NULL : json_parse(result->body, result->n_body, NULL);
         size_t n = json_array_size(json_at(answer, "bridges"));
         _cleanup_free_ char *text = NULL;
 
         if (result->fault < 0)
                 text = mem_strdup("not running here (`opencode-slack serve` starts it)");
         else
-                text = mem_printf("%s, %lld live sockets, %zu OpenCode %s connected", json_str_or(answer, "status", "?"),
-                                  (long long) json_int(answer, "sockets_live", 0), n, n == 1 ? "process" : "processes");
+                text = mem_printf("%s, %lld live sockets, %zu OpenCode %s connected",
+                                  json_str_or(answer, "status", "?"),
+                                  (long long) json_int(answer, "sockets_live", 0), n,
+                                  n == 1 ? "process" : "processes");
         report(userdata, result->fault < 0 || result->status == 200, "gateway", text);
 }
 

@@ -1,4 +1,5 @@
-/* The composition root: the one place that knows all the parts, and the only one with a whole-process object. */
+/* The composition root: the one place that knows all the parts, and the only one with a whole-process object.
+ */
 #pragma once
 
 #include <uthash.h>

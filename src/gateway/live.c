@@ -1,5 +1,5 @@
-/* What streams (text, tools, to-dos), folded per session in memory. A session hears of it at most once per progress
- * interval: the first change at once, what follows together. */
+/* What streams (text, tools, to-dos), folded per session in memory. A session hears of it at most once per
+ * progress interval: the first change at once, what follows together. */
 #include "gateway/gateway.h"
 
 #include "core/progress.h"

@@ -36,8 +36,8 @@ static Args parse_args(int argc, char **argv)
                         a.file = argv[++i];
                 else if (str_equal(argv[i], "--reference"))
                         a.reference = true;
-                else if (argv[i][0] == '-' && !str_equal(argv[i], "--version") && !str_equal(argv[i], "--help") &&
-                         !str_equal(argv[i], "-h"))
+                else if (argv[i][0] == '-' && !str_equal(argv[i], "--version") &&
+                         !str_equal(argv[i], "--help") && !str_equal(argv[i], "-h"))
                         a.bad = true;
                 else if (!a.verb)
                         a.verb = argv[i];
@@ -87,7 +87,7 @@ static void print_sessions(const json_t *answer)
 
         if (json_array_size(json_at(answer, "sessions")) == 0)
                 printf("no sessions\n");
-        json_array_foreach((json_t *) json_at(answer, "sessions"), i, s)
+        json_array_foreach ((json_t *) json_at(answer, "sessions"), i, s)
                 printf("%s  %-9s  %-9s  %s\n", json_str_or(s, "ref", ""), json_str_or(s, "state", ""),
                        json_str_or(s, "channel", ""), json_str_or(s, "title", ""));
 }
@@ -105,7 +105,7 @@ static void print_flows(const json_t *answer)
 
         if (json_array_size(answer) == 0)
                 printf("none was put aside\n");
-        json_array_foreach((json_t *) answer, i, f)
+        json_array_foreach ((json_t *) answer, i, f)
                 printf("%s  %-10s  step %-10s  %s\n", json_str_or(f, "ref", ""), json_str_or(f, "kind", ""),
                        json_str_or(f, "step", ""), json_str_or(f, "error", ""));
 }
@@ -133,12 +133,13 @@ static int run_flows(const Args *args, const GatewayConf *conf)
 static int run_manifest(const Args *args)
 {
         const char *command = getenv("GATEWAY_SLACK_COMMAND");
-        _cleanup_free_ char *text =
-                slack_manifest(args->n_words > 0 ? args->words[0] : "OpenCode", command ? command : "/opencode");
+        _cleanup_free_ char *text = slack_manifest(args->n_words > 0 ? args->words[0] : "OpenCode",
+                                                   command ? command : "/opencode");
 
         if (!text) {
-                fprintf(stderr, "the app's name must have 1 to 35 characters, and GATEWAY_SLACK_COMMAND must be a slash "
-                                "command like /opencode\n");
+                fprintf(stderr,
+                        "the app's name must have 1 to 35 characters, and GATEWAY_SLACK_COMMAND must be a slash "
+                        "command like /opencode\n");
                 return 2;
         }
         printf("%s\n", text);
@@ -149,8 +150,9 @@ static const struct {
         const char *name;
         int (*run)(const Args *args, const GatewayConf *conf);
 } verbs[] = {
-        {"serve", run_serve},       {"check-config", run_check_config}, {"doctor", run_doctor},
-        {"sessions", run_sessions}, {"flows", run_flows},
+        {"serve", run_serve},   {"check-config", run_check_config},
+        {"doctor", run_doctor}, {"sessions", run_sessions},
+        {"flows", run_flows},
 };
 
 static int run_configured(const Args *args)

@@ -1,13 +1,14 @@
-/* POST /api/opencode/permission: the blocking form of a permission request, for plugins and tools that want to ask a
- * person and wait (contract/openapi.yaml).
+/* POST /api/opencode/permission: the blocking form of a permission request, for plugins and tools that want
+ * to ask a person and wait (contract/openapi.yaml).
  *
- * The question itself is a flow like any other. What waits here is only the HTTP request; if its connection is lost, or
- * the gateway restarted, the caller asks again with the same request_id and gets the same answer. */
+ * The question itself is a flow like any other. What waits here is only the HTTP request; if its connection
+ * is lost, or the gateway restarted, the caller asks again with the same request_id and gets the same answer.
+ */
 #include "gateway/gateway.h"
 
 #include "base/clock.h"
 
-#define WAITERS_MAX 1000
+#define WAITERS_MAX    1000
 #define TIMEOUT_MAX_MS (24LL * 3600 * 1000)
 
 struct HttpWaiter {
@@ -63,7 +64,7 @@ static void deliver(Gateway *g, const char *request_id, json_t *data /* stolen *
 
         userdata[0] = g;
         userdata[1] = mem_strdup(request_id);
-        flow_deliver(g->engine, &(FlowDelivery) {
+        flow_deliver(g->engine, &(FlowDelivery){
                                         .address = address,
                                         .event = "http.permission",
                                         .json = json_dump(data),
@@ -77,7 +78,8 @@ static json_t *event_data(const json_t *body)
 {
         static const char *const copied[] = {"permission", "patterns", "metadata"};
         int64_t timeout_ms = json_int(body, "timeout_ms", 0);
-        json_t *permission = json_pack("{s:s, s:[], s:n}", "id", json_str(body, "request_id"), "always", "tool");
+        json_t *permission =
+                json_pack("{s:s, s:[], s:n}", "id", json_str(body, "request_id"), "always", "tool");
         json_t *data = json_pack("{s:s, s:s, s:o}", "request_id", json_str(body, "request_id"), "session_id",
                                  json_str(body, "session_id"), "permission", permission);
 
@@ -104,7 +106,8 @@ void permission_http_request(Gateway *g, HttpRequest *req)
         HttpWaiter *w;
 
         if (!json_is_object(body)) {
-                http_respond_error(req, 400, "bad_json", error ? error : "the body must be a JSON object", NULL);
+                http_respond_error(req, 400, "bad_json", error ? error : "the body must be a JSON object",
+                                   NULL);
                 return;
         }
         field = json_check(body, fields, ELEMENTSOF(fields), &why);
@@ -132,7 +135,7 @@ void permission_http_aborted(Gateway *g, HttpRequest *req)
 {
         HttpWaiter *w, *next;
 
-        HASH_ITER(hh, g->waiters, w, next)
+        HASH_ITER (hh, g->waiters, w, next)
                 if (w->req == req)
                         waiter_free(w);
 }
@@ -154,7 +157,11 @@ void permission_http_answer(Gateway *g, const json_t *answer)
         if (json_str(answer, "answered_by"))
                 json_put_str(body, "answered_by", json_str(answer, "answered_by"));
         /* A time-out, or a turn that ended meanwhile, is neither a yes nor a no. */
-        http_respond_json(req, str_equal(status, "timeout") ? 408 : str_equal(status, "closed") ? 410 : 200, body);
+        http_respond_json(req,
+                          str_equal(status, "timeout")  ? 408
+                          : str_equal(status, "closed") ? 410
+                                                        : 200,
+                          body);
 }
 
 void permission_http_deinit(Gateway *g)

@@ -15,7 +15,8 @@ typedef struct Remote {
 static void on_answer(void *userdata, const HttpResult *result)
 {
         Remote *remote = userdata;
-        _cleanup_json_ json_t *answer = result->fault < 0 ? NULL : json_parse(result->body, result->n_body, NULL);
+        _cleanup_json_ json_t *answer =
+                result->fault < 0 ? NULL : json_parse(result->body, result->n_body, NULL);
 
         loop_stop(remote->loop);
         if (result->fault < 0)
@@ -29,18 +30,21 @@ static void on_answer(void *userdata, const HttpResult *result)
         }
 }
 
-int gateway_remote(const GatewayConf *conf, const char *method, const char *path, void (*print)(const json_t *answer))
+int gateway_remote(const GatewayConf *conf, const char *method, const char *path,
+                   void (*print)(const json_t *answer))
 {
         _cleanup_free_ char *url = mem_printf("http://%s%s", conf->gateway.listen, path);
-        _cleanup_free_ char *token = mem_printf("Authorization: Bearer %s", secret_reveal(&conf->gateway.bridge_token));
+        _cleanup_free_ char *token =
+                mem_printf("Authorization: Bearer %s", secret_reveal(&conf->gateway.bridge_token));
         const char *headers[] = {token, NULL};
         Remote remote = {.print = print, .exit_code = 1};
         HttpClient *http;
 
-        if (loop_new(&remote.loop) < 0 || http_client_new(&http, remote.loop, "opencode-slack/" PROJECT_VERSION) < 0)
+        if (loop_new(&remote.loop) < 0 ||
+            http_client_new(&http, remote.loop, "opencode-slack/" PROJECT_VERSION) < 0)
                 return 1;
         http_client_send(http,
-                         &(HttpCall) {
+                         &(HttpCall){
                                  .method = method,
                                  .url = url,
                                  .headers = headers,

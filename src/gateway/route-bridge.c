@@ -1,5 +1,5 @@
-/* From a frame of the plugin to its acknowledgement. Durable events go to the flow of their session; what streams goes
- * to live.c; a reconciliation is taken apart and each session gets its own part. */
+/* From a frame of the plugin to its acknowledgement. Durable events go to the flow of their session; what
+ * streams goes to live.c; a reconciliation is taken apart and each session gets its own part. */
 #include "gateway/gateway.h"
 
 #include "base/failpoint.h"
@@ -54,19 +54,20 @@ static const json_t *directory_part(const json_t *frame, const char *directory)
         size_t i;
         json_t *part;
 
-        json_array_foreach((json_t *) json_at(frame, "directories"), i, part)
+        json_array_foreach ((json_t *) json_at(frame, "directories"), i, part)
                 if (str_equal(json_str(part, "directory"), directory))
                         return part;
         return NULL;
 }
 
-/* The elements of part[list] that belong to `session_id`, each with its directory, as the single events have it. */
+/* The elements of part[list] that belong to `session_id`, each with its directory, as the single events have
+ * it. */
 static json_t *own_requests(const json_t *part, const char *list, const char *session_id)
 {
         json_t *own = json_array(), *request;
         size_t i;
 
-        json_array_foreach((json_t *) json_at(part, list), i, request)
+        json_array_foreach ((json_t *) json_at(part, list), i, request)
                 if (str_equal(json_str(request, "root_id"), session_id)) {
                         json_t *copy = json_copy(request);
 
@@ -81,7 +82,7 @@ static const char *own_status(const json_t *part, const char *session_id)
         size_t i;
         json_t *s;
 
-        json_array_foreach((json_t *) json_at(part, "sessions"), i, s)
+        json_array_foreach ((json_t *) json_at(part, "sessions"), i, s)
                 if (str_equal(json_str(s, "root_id"), session_id))
                         return json_str_or(s, "status.type", "busy");
         return "idle";
@@ -89,14 +90,17 @@ static const char *own_status(const json_t *part, const char *session_id)
 
 static bool has_business(const json_t *session, const json_t *data)
 {
-        return json_object_size(json_at(session, "data.turn")) > 0 || json_object_size(json_at(session, "data.open")) > 0 ||
-               json_array_size(json_at(data, "permissions")) > 0 || json_array_size(json_at(data, "questions")) > 0 ||
+        return json_object_size(json_at(session, "data.turn")) > 0 ||
+               json_object_size(json_at(session, "data.open")) > 0 ||
+               json_array_size(json_at(data, "permissions")) > 0 ||
+               json_array_size(json_at(data, "questions")) > 0 ||
                !str_equal(json_str(data, "status"), "idle");
 }
 
 static void reconcile_session(PendingEvent *p, const json_t *session)
 {
-        const char *session_id = json_str(session, "data.oc.session_id"), *ref = json_str_or(session, "ref", "");
+        const char *session_id = json_str(session, "data.oc.session_id"),
+                   *ref = json_str_or(session, "ref", "");
         const json_t *part = directory_part(p->frame, json_str(session, "data.oc.directory"));
         _cleanup_free_ char *address = mem_printf("flow:%s", ref);
         _cleanup_free_ char *key = mem_printf("bridge:%s:%lld:%s", p->bridge_id, (long long) p->seq, ref);
@@ -111,7 +115,7 @@ static void reconcile_session(PendingEvent *p, const json_t *session)
         if (!has_business(session, data))
                 return;
         p->n_waiting++;
-        flow_deliver(p->gateway->engine, &(FlowDelivery) {
+        flow_deliver(p->gateway->engine, &(FlowDelivery){
                                                  .address = address,
                                                  .event = "oc.reconcile",
                                                  .dedup_key = key,
@@ -128,7 +132,7 @@ static void on_sessions_for_reconcile(void *userdata, const char *json)
         size_t i;
         json_t *session;
 
-        json_array_foreach(sessions, i, session)
+        json_array_foreach (sessions, i, session)
                 reconcile_session(p, session);
         pending_unref(p);
 }
@@ -144,11 +148,11 @@ static void on_sessions_for_offline(void *userdata, const char *json)
 
         if (bridge_connected(g->bridge) > 0)
                 return; /* it came back while we were looking */
-        json_array_foreach(sessions, i, session) {
+        json_array_foreach (sessions, i, session) {
                 _cleanup_free_ char *address = mem_printf("flow:%s", json_str_or(session, "ref", ""));
 
                 if (json_object_size(json_at(session, "data.turn")) > 0)
-                        flow_deliver(g->engine, &(FlowDelivery) {.address = address, .event = "oc.offline"});
+                        flow_deliver(g->engine, &(FlowDelivery){.address = address, .event = "oc.offline"});
         }
 }
 
@@ -161,8 +165,9 @@ void gateway_tell_offline(Gateway *g)
 
 static void publish(Gateway *g, const BridgeEvent *event)
 {
-        gateway_publish(g, "opencode", json_pack("{s:s, s:s, s:s}", "type", event->type, "session_id", event->session_id,
-                                                 "directory", event->directory));
+        gateway_publish(g, "opencode",
+                        json_pack("{s:s, s:s, s:s}", "type", event->type, "session_id", event->session_id,
+                                  "directory", event->directory));
 }
 
 void gateway_on_bridge_event(void *userdata, const BridgeEvent *event)
@@ -183,7 +188,7 @@ void gateway_on_bridge_event(void *userdata, const BridgeEvent *event)
         address = mem_printf("oc:%s", event->root_id);
         name = mem_printf("oc.%s", event->type);
         key = mem_printf("bridge:%s:%lld", event->bridge_id, (long long) event->seq);
-        flow_deliver(g->engine, &(FlowDelivery) {
+        flow_deliver(g->engine, &(FlowDelivery){
                                         .address = address,
                                         .event = name,
                                         .dedup_key = key,

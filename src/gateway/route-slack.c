@@ -1,7 +1,7 @@
 /* From an envelope to its acknowledgement: read, decide where it belongs, make it durable, acknowledge.
  *
- * This is the second of the four files that a click passes: connectors/slack/socket.c, this one, core/flows/…,
- * integrations/opencode/asks.c. */
+ * This is the second of the four files that a click passes: connectors/slack/socket.c, this one,
+ * core/flows/…, integrations/opencode/asks.c. */
 #include "gateway/gateway.h"
 
 #include "base/clock.h"
@@ -14,7 +14,7 @@ typedef struct PendingAck {
         char *envelope_id;
         uint64_t socket;
         int64_t since_us;
-        json_t *in;        /* kept while a notice may have to be said */
+        json_t *in; /* kept while a notice may have to be said */
         char *if_unrouted, *dedup_key;
 } PendingAck;
 
@@ -64,7 +64,7 @@ static void on_delivered(void *userdata, FlowDelivered outcome)
 static void deliver(PendingAck *p, IntakePlan *plan)
 {
         FAILPOINT("slack.before_deliver");
-        flow_deliver(p->gateway->engine, &(FlowDelivery) {
+        flow_deliver(p->gateway->engine, &(FlowDelivery){
                                                  .address = plan->address,
                                                  .kind = plan->kind,
                                                  .event = plan->event,

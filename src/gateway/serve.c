@@ -1,8 +1,9 @@
 /* Start, life and end of the daemon.
  *
- * Start: journal → engine (takes up what a restart left) → HTTP (the plugin can connect) → who are we at Slack? → sockets.
- * End, on SIGTERM or SIGINT: sockets are closed with a close frame while what still arrives is made durable, then the
- * engine commits what is open; a second signal ends at once, which costs nothing that a crash would not. */
+ * Start: journal → engine (takes up what a restart left) → HTTP (the plugin can connect) → who are we at
+ * Slack? → sockets. End, on SIGTERM or SIGINT: sockets are closed with a close frame while what still arrives
+ * is made durable, then the engine commits what is open; a second signal ends at once, which costs nothing
+ * that a crash would not. */
 #include "gateway/gateway.h"
 
 #include <signal.h>
@@ -15,10 +16,10 @@
 #include "store/journal-sqlite.h"
 
 #define IDENTIFY_AGAIN_MS 5000
-#define OFFLINE_AFTER_MS 5000
-#define HEARTBEAT_MS 15000
-#define STOP_PATIENCE_MS 10000 /* then what a full disk has not taken stays with Slack and the plugin */
-#define REQUEST_BODY_MAX (1024 * 1024)
+#define OFFLINE_AFTER_MS  5000
+#define HEARTBEAT_MS      15000
+#define STOP_PATIENCE_MS  10000 /* then what a full disk has not taken stays with Slack and the plugin */
+#define REQUEST_BODY_MAX  (1024 * 1024)
 
 static void finish(void *userdata)
 {
@@ -29,7 +30,8 @@ static void finish(void *userdata)
 
 static void stop_anyway(void *userdata)
 {
-        log_warn("gateway", "stopping without the journal: what was not committed was not acknowledged either");
+        log_warn("gateway",
+                 "stopping without the journal: what was not committed was not acknowledged either");
         finish(userdata);
 }
 
@@ -66,8 +68,9 @@ static void on_signal(void *userdata)
 
 static bool is_hopeless(const char *error)
 {
-        static const char *const hopeless[] = {"invalid_auth", "not_authed", "account_inactive", "token_revoked",
-                                               "token_expired", "not_allowed_token_type", "team_disabled"};
+        static const char *const hopeless[] = {"invalid_auth",  "not_authed",    "account_inactive",
+                                               "token_revoked", "token_expired", "not_allowed_token_type",
+                                               "team_disabled"};
 
         for (size_t i = 0; i < ELEMENTSOF(hopeless); i++)
                 if (str_equal(error, hopeless[i]))
@@ -85,14 +88,17 @@ static void on_identity(void *userdata, const SlackWebResult *result)
         if (result->outcome == SLACK_WEB_OK) {
                 g->identity = json_deep_copy(result->body);
                 g->intake.bot_user = json_str_or(g->identity, "user_id", "");
-                log_info("gateway", "signed in to Slack as %s (%s) in %s", json_str_or(g->identity, "user", "?"),
-                         g->intake.bot_user, json_str_or(g->identity, "team", "?"));
+                log_info("gateway", "signed in to Slack as %s (%s) in %s",
+                         json_str_or(g->identity, "user", "?"), g->intake.bot_user,
+                         json_str_or(g->identity, "team", "?"));
                 slack_socket_start(g->sockets);
                 return;
         }
         if (is_hopeless(result->error)) {
-                log_error("gateway", "Slack refuses the bot token (%s): check SLACK_BOT_TOKEN; "
-                                     "`opencode-slack doctor` tells more", result->error);
+                log_error("gateway",
+                          "Slack refuses the bot token (%s): check SLACK_BOT_TOKEN; "
+                          "`opencode-slack doctor` tells more",
+                          result->error);
                 stop(g, 1);
                 return;
         }
@@ -155,7 +161,8 @@ static int open_journal(Gateway *g)
         static const char *const why[] = {
                 [JOURNAL_SQLITE_E_LOCKED] = "another gateway is running on it",
                 [JOURNAL_SQLITE_E_NEWER] = "it was written by a newer version of this program",
-                [JOURNAL_SQLITE_E_DAMAGED] = "it is damaged, or not a journal; move it away to start with an empty one",
+                [JOURNAL_SQLITE_E_DAMAGED] =
+                        "it is damaged, or not a journal; move it away to start with an empty one",
         };
         const char *url = g->conf->gateway.database_url, *dir = g->conf->gateway.state_dir;
         _cleanup_free_ char *path = NULL;
@@ -170,7 +177,7 @@ static int open_journal(Gateway *g)
                 }
                 path = mem_printf("%s/gateway.db", dir);
         }
-        r = journal_sqlite_open(&g->journal, g->loop, &(JournalSqliteConfig) {.path = path});
+        r = journal_sqlite_open(&g->journal, g->loop, &(JournalSqliteConfig){.path = path});
         if (r > 0) {
                 log_error("gateway", "cannot use the journal %s: %s", path ? path : "in memory", why[r]);
                 return error_origin(-EBUSY);
@@ -196,7 +203,7 @@ static void fill_intake(Gateway *g)
         const GatewayConf *conf = g->conf;
 
         g->defaults = session_defaults(conf);
-        g->intake = (IntakeContext) {
+        g->intake = (IntakeContext){
                 .command = conf->slack.command,
                 .allow_users = (const char *const *) conf->slack.allow_users.items,
                 .allow_channels = (const char *const *) conf->slack.allow_channels.items,
@@ -204,9 +211,12 @@ static void fill_intake(Gateway *g)
                 .defaults = g->defaults,
                 .max_text_bytes = (size_t) conf->limits.message_bytes,
         };
-        g->m.ack_ms = metrics_histogram(g->metrics, "slack_ack_seconds", "From an envelope to its acknowledgement.", NULL);
-        g->m.bad_payloads = metrics_counter(g->metrics, "slack_bad_payloads_total", "Payloads that cannot be read.", NULL);
-        g->m.turns_refused = metrics_counter(g->metrics, "slack_refused_total", "Envelopes refused under load.", NULL);
+        g->m.ack_ms = metrics_histogram(g->metrics, "slack_ack_seconds",
+                                        "From an envelope to its acknowledgement.", NULL);
+        g->m.bad_payloads = metrics_counter(g->metrics, "slack_bad_payloads_total",
+                                            "Payloads that cannot be read.", NULL);
+        g->m.turns_refused =
+                metrics_counter(g->metrics, "slack_refused_total", "Envelopes refused under load.", NULL);
 }
 
 static void add_verbs(Gateway *g)
@@ -222,12 +232,13 @@ static void add_verbs(Gateway *g)
 static int start_slack(Gateway *g)
 {
         const GatewayConf *conf = g->conf;
-        int r = slack_web_new(&g->web, g->loop, g->http, g->metrics, conf->slack.api_url, &conf->slack.bot_token);
+        int r = slack_web_new(&g->web, g->loop, g->http, g->metrics, conf->slack.api_url,
+                              &conf->slack.bot_token);
 
         if (r < 0)
                 return error_trace(r);
         return error_trace(slack_socket_new(&g->sockets, g->loop, g->http, g->metrics,
-                                            &(SlackSocketConfig) {
+                                            &(SlackSocketConfig){
                                                     .api_url = conf->slack.api_url,
                                                     .app_token = &conf->slack.app_token,
                                                     .n_sockets = (unsigned) conf->slack.sockets,
@@ -240,7 +251,7 @@ static int start_slack(Gateway *g)
 static int start_server(Gateway *g)
 {
         int r = http_server_new(&g->server, g->loop,
-                                &(HttpServerConfig) {
+                                &(HttpServerConfig){
                                         .listen = g->conf->gateway.listen,
                                         .max_body_bytes = REQUEST_BODY_MAX,
                                         .on_request = gateway_on_request,
@@ -267,10 +278,10 @@ static int start(Gateway *g)
                 r = http_client_new(&g->http, g->loop, "opencode-slack/" PROJECT_VERSION);
         if (r >= 0)
                 r = flow_engine_new(&g->engine, g->loop, g->journal, g->metrics,
-                                    &(FlowEngineConfig) {.kinds = core_flow_kinds});
+                                    &(FlowEngineConfig){.kinds = core_flow_kinds});
         if (r >= 0)
                 r = bridge_new(&g->bridge, g->loop, g->metrics,
-                               &(BridgeConfig) {
+                               &(BridgeConfig){
                                        .token = &conf->gateway.bridge_token,
                                        .on_event = gateway_on_bridge_event,
                                        .on_connected = on_bridge_connected,

@@ -1,5 +1,6 @@
-/* Whatever a payload holds, what becomes of it keeps the core's invariants: a plan is complete or absent, its keys and
- * data are text that the journal can hold, and nobody who is not on the list is treated as allowed. */
+/* Whatever a payload holds, what becomes of it keeps the core's invariants: a plan is complete or absent, its
+ * keys and data are text that the journal can hold, and nobody who is not on the list is treated as allowed.
+ */
 #include <assert.h>
 
 #include "connectors/slack/inbound.h"

@@ -1,5 +1,5 @@
-/* The workflows on the real engine, with every ask in the test's hands: orders of events that the outside world brings
- * about once in a thousand turns are written down here one after the other. */
+/* The workflows on the real engine, with every ask in the test's hands: orders of events that the outside
+ * world brings about once in a thousand turns are written down here one after the other. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,8 +15,8 @@
 #include "store/journal-sqlite.h"
 
 #define DEADLINE_MS 20000
-#define CHANNEL "C1"
-#define THREAD "100.1"
+#define CHANNEL     "C1"
+#define THREAD      "100.1"
 
 typedef struct Desk {
         Loop *loop;
@@ -46,7 +46,8 @@ static void on_slack(void *owner, Ask *ask)
         Desk *d = owner;
 
         note(d, ask);
-        d->n_answers += str_equal(ask->verb, SLACK_POST) && str_equal(json_str(ask->args, "message.text"), "First.");
+        d->n_answers +=
+                str_equal(ask->verb, SLACK_POST) && str_equal(json_str(ask->args, "message.text"), "First.");
         if (d->refuse && str_equal(json_str(ask->args, "message.text"), d->refuse)) {
                 ask_permfail(ask, "msg_too_long", NULL);
                 return;
@@ -74,11 +75,16 @@ static void on_hold(void *owner, Ask *ask)
 }
 
 static const AskVerb verbs[] = {
-        {.name = SLACK_POST, .start = on_post, .max_attempts = 1}, {.name = SLACK_UPDATE, .start = on_slack},
-        {.name = SLACK_EPHEMERAL, .start = on_slack},      {.name = SLACK_DELETE, .start = on_slack},
-        {.name = SLACK_REACT, .start = on_slack},          {.name = SLACK_RESPOND, .start = on_slack},
-        {.name = SLACK_USER, .start = on_hold},            {.name = OPENCODE_SESSION_CREATE, .start = on_hold},
-        {.name = OPENCODE_SESSION_MESSAGE, .start = on_hold}, {.name = OPENCODE_SESSION_MESSAGES, .start = on_hold},
+        {.name = SLACK_POST, .start = on_post, .max_attempts = 1},
+        {.name = SLACK_UPDATE, .start = on_slack},
+        {.name = SLACK_EPHEMERAL, .start = on_slack},
+        {.name = SLACK_DELETE, .start = on_slack},
+        {.name = SLACK_REACT, .start = on_slack},
+        {.name = SLACK_RESPOND, .start = on_slack},
+        {.name = SLACK_USER, .start = on_hold},
+        {.name = OPENCODE_SESSION_CREATE, .start = on_hold},
+        {.name = OPENCODE_SESSION_MESSAGE, .start = on_hold},
+        {.name = OPENCODE_SESSION_MESSAGES, .start = on_hold},
         {.name = OPENCODE_SESSION_ABORT, .start = on_hold},
 };
 
@@ -91,9 +97,9 @@ static int setup(void **state)
         log_set_level(LOG_ERROR + 1);
         assert_int_equal(loop_new(&d->loop), 0);
         d->metrics = metrics_new();
-        assert_int_equal(journal_sqlite_open(&d->journal, d->loop, &(JournalSqliteConfig) {0}), 0);
+        assert_int_equal(journal_sqlite_open(&d->journal, d->loop, &(JournalSqliteConfig){0}), 0);
         assert_int_equal(flow_engine_new(&d->engine, d->loop, d->journal, d->metrics,
-                                         &(FlowEngineConfig) {.kinds = core_flow_kinds}),
+                                         &(FlowEngineConfig){.kinds = core_flow_kinds}),
                          0);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 flow_engine_add_verb(d->engine, &verbs[i], d);
@@ -123,8 +129,8 @@ static bool settled(Desk *d)
 {
         FlowEngine *e = d->engine;
 
-        return !e->open && e->n_inflight == 0 && list_empty(&e->runnable) && !e->run_scheduled && !e->flush_scheduled &&
-               !e->pump_scheduled;
+        return !e->open && e->n_inflight == 0 && list_empty(&e->runnable) && !e->run_scheduled &&
+               !e->flush_scheduled && !e->pump_scheduled;
 }
 
 static void on_late(void *userdata)
@@ -167,8 +173,9 @@ static void tell(Desk *d, const char *address, const char *kind, const char *eve
         va_start(ap, format);
         data = json_of(format, ap);
         va_end(ap);
-        flow_deliver(d->engine,
-                     &(FlowDelivery) {.address = address, .kind = kind, .event = event, .json = json_dump(data)});
+        flow_deliver(
+                d->engine,
+                &(FlowDelivery){.address = address, .kind = kind, .event = event, .json = json_dump(data)});
         settle(d);
 }
 
@@ -202,7 +209,7 @@ static void end(Desk *d, Ask *ask, AskOutcome outcome, const char *format, ...)
         while (d->held[i] != ask)
                 i++;
         memmove(d->held + i, d->held + i + 1, (--d->n_held - i) * sizeof(*d->held));
-        ask_done(ask, &(AskResult) {.outcome = outcome, .value = value});
+        ask_done(ask, &(AskResult){.outcome = outcome, .value = value});
         settle(d);
 }
 
@@ -258,7 +265,8 @@ static void say(Desk *d, const char *user, const char *ts, const char *text)
 static void begin(Desk *d)
 {
         tell(d, "thread:" CHANNEL ":" THREAD, "session", "slack.start",
-             "{'user':'U1','channel':'" CHANNEL "','ts':'" THREAD "','thread_ts':'" THREAD "','text':'one'," DEFAULTS "}");
+             "{'user':'U1','channel':'" CHANNEL "','ts':'" THREAD "','thread_ts':'" THREAD
+             "','text':'one'," DEFAULTS "}");
         end(d, held(d, OPENCODE_SESSION_CREATE, 0), ASK_OK, "{'session':{'id':'ses_1','directory':'/repo'}}");
         end(d, held(d, SLACK_USER, 0), ASK_OK, "{'name':'ann'}");
         expect(d, "step", "working");
@@ -274,7 +282,7 @@ static void idle_event(Desk *d)
         tell(d, "oc:ses_1", NULL, "oc.session.idle", "{'session_id':'ses_1'}");
 }
 
-#define ANSWER(_id, _text)                                                                                           \
+#define ANSWER(_id, _text)                                                                                   \
         "{'id':'" _id "','role':'assistant','completed_ms':5,'finish':'stop','text':'" _text "'}"
 #define IDLE "'status':{'type':'idle'}"
 
@@ -290,9 +298,11 @@ static void test_two_looks_are_one_answer(void **state)
         idle_event(d); /* an abort says it twice, and so may anything that fails */
         idle_event(d);
         assert_int_equal(n_held(d, OPENCODE_SESSION_MESSAGES), 2);
-        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+            "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
         expect(d, "data.turn.text", "two");
-        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+            "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
         expect(d, "data.turn.text", "two"); /* which has not even been sent */
         assert_int_equal(d->n_answers, 1);
 }
@@ -303,7 +313,8 @@ static void test_foreign_answer_is_not_ours(void **state)
 
         begin(d);
         idle_event(d); /* of something asked in OpenCode while our prompt is on its way */
-        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "Theirs.") "]," IDLE "}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+            "{'messages':[" ANSWER("m1", "Theirs.") "]," IDLE "}");
         expect(d, "step", "working");
         expect(d, "data.turn.text", "one");
         take_prompt(d);
@@ -313,7 +324,8 @@ static void test_foreign_answer_is_not_ours(void **state)
 
                 idle_event(d);
                 end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
-                    "{'messages':[" ANSWER("m1", "Theirs.") ",{'id':'%s','role':'user','text':'one'}," ANSWER("m2", "Ours.") "]," IDLE "}",
+                    "{'messages':[" ANSWER("m1", "Theirs.") ",{'id':'%s','role':'user','text':'one'}," ANSWER(
+                            "m2", "Ours.") "]," IDLE "}",
                     own);
         }
         expect(d, "step", "idle");
@@ -330,9 +342,11 @@ static void test_name_that_comes_in_the_next_turn(void **state)
         say(d, "U2", "101.1", "two");
         say(d, "U3", "102.1", "three");
         idle_event(d);
-        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+            "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
         expect(d, "data.turn.user", "U2"); /* whose name is being looked up, slowly */
-        tell(d, "oc:ses_1", NULL, "oc.session.error", "{'session_id':'ses_1','error':{'name':'E','message':'broke'}}");
+        tell(d, "oc:ses_1", NULL, "oc.session.error",
+             "{'session_id':'ses_1','error':{'name':'E','message':'broke'}}");
         end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[]," IDLE "}");
         expect(d, "data.turn.user", "U3");
         end(d, held(d, SLACK_USER, 0), ASK_OK, "{'name':'bob'}");
@@ -371,7 +385,8 @@ static void test_offline_comes_and_goes(void **state)
         end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[],'status':{'type':'busy'}}");
         expect(d, "data.state", "working");
         tell(d, "oc:ses_1", NULL, "oc.session.deleted", "{'session_id':'ses_1'}");
-        tell(d, "thread:" CHANNEL ":" THREAD, NULL, "oc.offline", "{}"); /* too late for the turn it is about */
+        tell(d, "thread:" CHANNEL ":" THREAD, NULL, "oc.offline",
+             "{}"); /* too late for the turn it is about */
         expect(d, "data.state", "failed");
 }
 
@@ -386,7 +401,8 @@ static void test_idle_before_the_start_does_not_count_at_the_end(void **state)
         fire(d, "look");
         end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[],'status':{'type':'busy'}}");
         idle_event(d); /* the answer is not yet written to the end */
-        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[{'id':'m1','role':'assistant'}]," IDLE "}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+            "{'messages':[{'id':'m1','role':'assistant'}]," IDLE "}");
         expect(d, "step", "working");
 }
 
@@ -409,7 +425,8 @@ static void test_deleted_session_is_replaced(void **state)
         end(d, held(d, OPENCODE_SESSION_CREATE, 0), ASK_OK, "{'session':{'id':'ses_3','directory':'/repo'}}");
         take_prompt(d);
         tell(d, "oc:ses_3", NULL, "oc.session.idle", "{'session_id':'ses_3'}");
-        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+            "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
         expect(d, "step", "idle");
         tell(d, "oc:ses_3", NULL, "oc.session.deleted", "{'session_id':'ses_3'}");
         expect(d, "step", "broken");
@@ -423,7 +440,8 @@ static void test_answer_that_slack_refuses_is_told(void **state)
         begin(d);
         take_prompt(d);
         idle_event(d);
-        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+            "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
         assert_true(times_said(d, "Slack refused it (msg_too_long)") > 0);
         expect(d, "step", "idle");
 }
@@ -433,8 +451,9 @@ static char *edited_to(const char *text)
 {
         IntakeContext ctx = {.bot_user = "UBOT", .max_text_bytes = 20};
         _cleanup_(intake_plan_deinit) IntakePlan plan = {0};
-        _cleanup_json_ json_t *in = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "type", "edited", "user", "U1", "channel",
-                                              CHANNEL, "ts", "101.1", "thread_ts", THREAD, "edited_ts", "102.1", "text", text);
+        _cleanup_json_ json_t *in =
+                json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "type", "edited", "user", "U1", "channel",
+                          CHANNEL, "ts", "101.1", "thread_ts", THREAD, "edited_ts", "102.1", "text", text);
 
         intake_decide(&ctx, in, &plan);
         assert_string_equal(plan.event, "slack.edited");
@@ -453,7 +472,8 @@ static void test_edit_is_read_as_the_message_was(void **state)
         assert_null(longer);
         begin(d);
         say(d, "U1", "101.1", "two");
-        tell(d, "thread:" CHANNEL ":" THREAD, NULL, "slack.edited", "{'user':'U1','ts':'101.1','why':'Too long.'}");
+        tell(d, "thread:" CHANNEL ":" THREAD, NULL, "slack.edited",
+             "{'user':'U1','ts':'101.1','why':'Too long.'}");
         expect(d, "data.queue.0.text", "two");
         assert_true(times_said(d, "Too long. Until then") > 0);
         tell(d, "thread:" CHANNEL ":" THREAD, NULL, "slack.edited", "{'user':'U1','ts':'101.1','text':'2'}");
@@ -487,11 +507,13 @@ static void test_error_of_a_turn_is_told_though_the_next_begins(void **state)
         say(d, "U1", "102.1", "three");
         d->hold_posts = true; /* the second turn's progress message is slow to appear */
         idle_event(d);
-        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+            "{'messages':[" ANSWER("m1", "First.") "]," IDLE "}");
         while (n_held(d, SLACK_POST) > 1 || times_said(d, "Working") == 0)
                 end(d, held(d, SLACK_POST, 0), ASK_OK, "{'ts':'300.1'}");
         before = times_said(d, "no such model");
-        end(d, held(d, OPENCODE_SESSION_MESSAGE, 0), ASK_PERMFAIL, "{'error':'invalid','message':'no such model'}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGE, 0), ASK_PERMFAIL,
+            "{'error':'invalid','message':'no such model'}");
         expect(d, "data.turn.text", "three");
         while (n_held(d, SLACK_POST) > 0)
                 end(d, held(d, SLACK_POST, 0), ASK_OK, "{'ts':'300.2'}");
@@ -509,13 +531,16 @@ static void test_long_turn_is_read_page_by_page(void **state)
         begin(d);
         take_prompt(d);
         for (unsigned i = 0; i < 200; i++)
-                buf_printf(&page, "%s{'id':'m%u','role':'assistant','completed_ms':5,'finish':'tool-calls','tools':[]}",
-                           i ? "," : "", i);
+                buf_printf(
+                        &page,
+                        "%s{'id':'m%u','role':'assistant','completed_ms':5,'finish':'tool-calls','tools':[]}",
+                        i ? "," : "", i);
         text = buf_take(&page);
         idle_event(d);
         end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[%s]," IDLE "}", text);
         assert_string_equal(json_str(held(d, OPENCODE_SESSION_MESSAGES, 0)->args, "after"), "m199");
-        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[" ANSWER("m200", "First.") "]," IDLE "}");
+        end(d, held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+            "{'messages':[" ANSWER("m200", "First.") "]," IDLE "}");
         expect(d, "step", "idle");
         assert_int_equal(d->n_answers, 1);
 }
@@ -528,9 +553,11 @@ static void test_request_that_overtook_a_reconciliation_stays_open(void **state)
         take_prompt(d);
         tell(d, "oc:ses_1", NULL, "oc.permission.asked",
              "{'session_id':'ses_1','directory':'/repo','at_ms':1001,'permission':{'id':'per_1','permission':'bash','patterns':[]}}");
-        tell(d, "oc:ses_1", NULL, "oc.reconcile", "{'status':'busy','permissions':[],'questions':[],'at_ms':1000}");
+        tell(d, "oc:ses_1", NULL, "oc.reconcile",
+             "{'status':'busy','permissions':[],'questions':[],'at_ms':1000}");
         expect(d, "data.state", "waiting");
-        tell(d, "oc:ses_1", NULL, "oc.reconcile", "{'status':'busy','permissions':[],'questions':[],'at_ms':2000}");
+        tell(d, "oc:ses_1", NULL, "oc.reconcile",
+             "{'status':'busy','permissions':[],'questions':[],'at_ms':2000}");
         expect(d, "data.state", "working"); /* it really is gone */
 }
 

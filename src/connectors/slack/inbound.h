@@ -1,14 +1,14 @@
 /* A Slack payload, reduced to what the core decides on. Pure.
  *
  * Shapes (all strings unless said otherwise; a missing one is absent):
- *   message  {type, team, channel, channel_type, user, ts, thread_ts, subtype, bot (bool), text, raw_text, files [{name,
- *             mimetype, url}]}; app_mention gives the same, so that the twins of one mention come out alike
+ *   message  {type, team, channel, channel_type, user, ts, thread_ts, subtype, bot (bool), text, raw_text,
+ * files [{name, mimetype, url}]}; app_mention gives the same, so that the twins of one mention come out alike
  *   edited   {type, team, channel, user, ts, thread_ts, edited_ts, text, bot}
  *   command  {type, team, channel, user, command, text, trigger_id, response_url}
- *   action   {type, team, channel, user, ts, thread_ts, action_id, value, action_ts, trigger_id, response_url, values {}}
- *   view     {type, team, user, view_id, hash, callback_id, ref (its private_metadata), values {}}
- *   other    {type, what}                                          nothing this product acts on
- * `text` is readable (slack_text_plain()); `raw_text` is Slack's, for finding mentions.
+ *   action   {type, team, channel, user, ts, thread_ts, action_id, value, action_ts, trigger_id,
+ * response_url, values {}} view     {type, team, user, view_id, hash, callback_id, ref (its
+ * private_metadata), values {}} other    {type, what}                                          nothing this
+ * product acts on `text` is readable (slack_text_plain()); `raw_text` is Slack's, for finding mentions.
  * https://docs.slack.dev/reference/events, …/interaction-payloads */
 #pragma once
 

@@ -9,9 +9,21 @@
 
 /* Only what the program uses: each scope is a question that a workspace's administrator asks. */
 static const char *const bot_scopes[] = {
-        "app_mentions:read", "channels:history", "channels:read", "chat:write",   "chat:write.public",
-        "commands",          "groups:history",   "groups:read",   "im:history",   "im:read",
-        "mpim:history",      "mpim:read",        "metadata.message:read", "reactions:write", "users:read",
+        "app_mentions:read",
+        "channels:history",
+        "channels:read",
+        "chat:write",
+        "chat:write.public",
+        "commands",
+        "groups:history",
+        "groups:read",
+        "im:history",
+        "im:read",
+        "mpim:history",
+        "mpim:read",
+        "metadata.message:read",
+        "reactions:write",
+        "users:read",
 };
 
 static const char *const bot_events[] = {
@@ -29,10 +41,11 @@ static json_t *list(const char *const *words, size_t n)
 
 static json_t *features(const char *app_name, const char *command)
 {
-        return json_pack("{s:{s:b, s:b, s:b}, s:{s:s, s:b}, s:[{s:s, s:s, s:s, s:b}]}", "app_home", "home_tab_enabled",
-                         false, "messages_tab_enabled", true, "messages_tab_read_only_enabled", false, "bot_user",
-                         "display_name", app_name, "always_online", true, "slash_commands", "command", command,
-                         "description", "Start and steer coding sessions", "usage_hint",
+        return json_pack("{s:{s:b, s:b, s:b}, s:{s:s, s:b}, s:[{s:s, s:s, s:s, s:b}]}", "app_home",
+                         "home_tab_enabled", false, "messages_tab_enabled", true,
+                         "messages_tab_read_only_enabled", false, "bot_user", "display_name", app_name,
+                         "always_online", true, "slash_commands", "command", command, "description",
+                         "Start and steer coding sessions", "usage_hint",
                          "start <task> | status | list | stop | help", "should_escape", true);
 }
 

@@ -1,6 +1,6 @@
-/* A slash command that asks or tells: help, status, list, stop. (`start` is a session's first event.) Slash commands do
- * not work in threads, so `stop` has to find out which session is meant: the only one that runs, else the person chooses
- * from the list. */
+/* A slash command that asks or tells: help, status, list, stop. (`start` is a session's first event.) Slash
+ * commands do not work in threads, so `stop` has to find out which session is meant: the only one that runs,
+ * else the person chooses from the list. */
 #include "core/flows/flows.h"
 
 #include "connectors/slack/slack-asks.h"
@@ -44,10 +44,10 @@ static size_t fill_lines(const json_t *sessions, bool running_only, SessionLine 
         size_t i, n = 0;
         json_t *s;
 
-        json_array_foreach((json_t *) sessions, i, s) {
+        json_array_foreach ((json_t *) sessions, i, s) {
                 if (n == LIST_MAX || (running_only && !is_running(s)))
                         continue;
-                lines[n] = (SessionLine) {
+                lines[n] = (SessionLine){
                         .title = json_str_or(s, "data.title", "Task"),
                         .permalink = json_str(s, "permalink"),
                         .waiting_for = json_str(s, "waiting_for"),
@@ -66,7 +66,7 @@ static FlowVerdict stop_the_one(Flow *f, const json_t *sessions)
         size_t i, n = 0;
         json_t *s;
 
-        json_array_foreach((json_t *) sessions, i, s)
+        json_array_foreach ((json_t *) sessions, i, s)
                 if (is_running(s)) {
                         only = s;
                         n++;
@@ -74,10 +74,15 @@ static FlowVerdict stop_the_one(Flow *f, const json_t *sessions)
         if (n == 0)
                 return say(f, card_notice(NULL, "Nothing is running."));
         if (n > 1)
-                return say(f, card_notice(NULL, "Several sessions are running. Say `!stop` in the thread of the one you mean, "
-                                                "or press Stop on its card."));
+                return say(
+                        f,
+                        card_notice(
+                                NULL,
+                                "Several sessions are running. Say `!stop` in the thread of the one you mean, "
+                                "or press Stop on its card."));
         address = mem_printf("flow:%s", json_str_or(only, "ref", ""));
-        flow_send(f, address, "session.stop", json_pack("{s:s}", "user", json_str_or(flow_data(f), "user", "")));
+        flow_send(f, address, "session.stop",
+                  json_pack("{s:s}", "user", json_str_or(flow_data(f), "user", "")));
         text = mem_printf("Stopping: %s", json_str_or(only, "data.title", "Task"));
         return say(f, card_notice(":octagonal_sign:", text));
 }
@@ -89,14 +94,15 @@ static FlowVerdict on_listing(Flow *f, const FlowEvent *ev)
         Command c = command_parse(json_str_or(flow_data(f), "text", ""));
 
         if (flow_event_is_enter(ev)) {
-                flow_ask(f, &(FlowAsk) {.verb = GATEWAY_SESSIONS});
+                flow_ask(f, &(FlowAsk){.verb = GATEWAY_SESSIONS});
                 return FLOW_STAY;
         }
         if (!flow_event_is_ask(ev, GATEWAY_SESSIONS, NULL))
                 return FLOW_IGNORE;
         if (c.verb == COMMAND_STOP)
                 return stop_the_one(f, sessions);
-        return say(f, card_session_list(lines, fill_lines(sessions, c.verb == COMMAND_STATUS, lines), flow_now_ms(f)));
+        return say(f, card_session_list(lines, fill_lines(sessions, c.verb == COMMAND_STATUS, lines),
+                                        flow_now_ms(f)));
 }
 static const FlowStep step_listing = {"listing", on_listing};
 

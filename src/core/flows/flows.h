@@ -1,5 +1,5 @@
-/* The workflows. Each kind is one file that reads from top to bottom; the names of kinds, steps and events are stored,
- * hence append-only.
+/* The workflows. Each kind is one file that reads from top to bottom; the names of kinds, steps and events
+ * are stored, hence append-only.
  *
  * | kind       | one per                        | addresses                                              |
  * |------------|--------------------------------|--------------------------------------------------------|
@@ -13,11 +13,10 @@
  *   slack.start     {user, channel, text, thread_ts?, ts?, response_url?, defaults}
  *   slack.message   {user, channel, ts, text, files[]}        a reply in the thread
  *   slack.refused   {user, why}                               … by somebody who may not
- *   slack.edited    {user, ts, text | why}                    … that its author changed; why the new text cannot be used
- *   slack.action    {user, channel, ts, action_id, value, trigger_id, response_url, values, allowed, why}
- *   slack.view      {user, callback_id, values, allowed, why}
- *   slack.command   {user, channel, command, text, response_url}
- *   notice.say      {text, emoji, response_url | user, channel, thread_ts}
+ *   slack.edited    {user, ts, text | why}                    … that its author changed; why the new text
+ * cannot be used slack.action    {user, channel, ts, action_id, value, trigger_id, response_url, values,
+ * allowed, why} slack.view      {user, callback_id, values, allowed, why} slack.command   {user, channel,
+ * command, text, response_url} notice.say      {text, emoji, response_url | user, channel, thread_ts}
  *   oc.<type>       the bridge's frame of that type, as it came
  *   oc.reconcile    {status, permissions[], questions[], bridge_id, at_ms}   this session's part
  *   oc.offline      {}
@@ -44,7 +43,8 @@ extern const FlowKind flow_kind_notice;
 extern const FlowKind *const core_flow_kinds[]; /* NULL-terminated, for the engine */
 
 /* Verbs of the composition root, which the flows of the core ask for. */
-#define GATEWAY_SESSIONS "gateway.sessions" /* {} → {sessions: [{ref, step, updated_ms, data}]}, last changed first */
-/* {request_id, status, message?, answered_by?} → {}: completes a waiting POST /api/opencode/permission, if there is
- * one; harmless twice, because the caller that comes again is answered again from the flow. */
+#define GATEWAY_SESSIONS                                                                                     \
+        "gateway.sessions" /* {} → {sessions: [{ref, step, updated_ms, data}]}, last changed first */
+/* {request_id, status, message?, answered_by?} → {}: completes a waiting POST /api/opencode/permission, if
+ * there is one; harmless twice, because the caller that comes again is answered again from the flow. */
 #define GATEWAY_HTTP_ANSWER "gateway.http_answer"

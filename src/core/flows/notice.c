@@ -1,6 +1,6 @@
-/* Something that has to be said once to one person who addressed nothing that could answer: a refusal, a click on a
- * card whose session is gone, a slash command that is not known. A flow of its own, so that even this survives a crash
- * between the acknowledgement and the answer. */
+/* Something that has to be said once to one person who addressed nothing that could answer: a refusal, a
+ * click on a card whose session is gone, a slash command that is not known. A flow of its own, so that even
+ * this survives a crash between the acknowledgement and the answer. */
 #include "core/flows/flows.h"
 
 #include "core/cards.h"
@@ -15,11 +15,14 @@ static FlowVerdict on_saying(Flow *f, const FlowEvent *ev)
         response_url = json_str(ev->data, "response_url");
         user = json_str(ev->data, "user");
         if (response_url)
-                say_response(f, response_url, card_notice(json_str(ev->data, "emoji"), json_str_or(ev->data, "text", "")));
+                say_response(f, response_url,
+                             card_notice(json_str(ev->data, "emoji"), json_str_or(ev->data, "text", "")));
         else if (user && json_str(ev->data, "channel")) {
-                PostedPlace place = {.channel = json_str(ev->data, "channel"), .thread_ts = json_str(ev->data, "thread_ts")};
+                PostedPlace place = {.channel = json_str(ev->data, "channel"),
+                                     .thread_ts = json_str(ev->data, "thread_ts")};
 
-                say_ephemeral(f, &place, user, json_str(ev->data, "emoji"), json_str_or(ev->data, "text", ""));
+                say_ephemeral(f, &place, user, json_str(ev->data, "emoji"),
+                              json_str_or(ev->data, "text", ""));
         } else
                 return FLOW_DONE;
         return FLOW_STAY;

@@ -1,10 +1,11 @@
-/* One permission request: a card with buttons, until somebody answers, here or in OpenCode, or nobody waits any more.
+/* One permission request: a card with buttons, until somebody answers, here or in OpenCode, or nobody waits
+ * any more.
  *
  *   open → sending → over        answered in Slack
  *   open → over                  answered in OpenCode, closed, or expired
  *
- * The first answer wins, and OpenCode decides which that was: a click is sent there, and only its result makes the card
- * final. A flow in `over` stays for a month, so that a late click is told what happened. */
+ * The first answer wins, and OpenCode decides which that was: a click is sent there, and only its result
+ * makes the card final. A flow in `over` stays for a month, so that a late click is told what happened. */
 #include "core/flows/flows.h"
 
 #include "connectors/slack/slack-asks.h"
@@ -18,7 +19,7 @@ static void show(Flow *f, AskPriority priority)
 {
         const json_t *data = flow_data(f);
         PostedPlace place = request_place(f);
-        json_t *message = card_permission(&(PermissionCard) {
+        json_t *message = card_permission(&(PermissionCard){
                 .ref = flow_ref(f),
                 .state = request_state(f),
                 .permission = json_at(data, "permission"),
@@ -41,7 +42,8 @@ static char *what_for(const json_t *permission)
         if (command)
                 return mem_printf("permission to run `%.60s`", command);
         if (str_equal(kind, "edit"))
-                return mem_printf("permission to edit %.60s", json_str_or(permission, "patterns.0", "a file"));
+                return mem_printf("permission to edit %.60s",
+                                  json_str_or(permission, "patterns.0", "a file"));
         return mem_printf("permission (%.60s)", kind);
 }
 
@@ -57,7 +59,7 @@ static void answer_http(Flow *f, const char *status)
         if (json_str(data, "reason"))
                 json_put_str(args, "message", json_str(data, "reason"));
         json_put_str(args, "answered_by", json_str(data, "answered_by"));
-        flow_ask(f, &(FlowAsk) {.verb = GATEWAY_HTTP_ANSWER, .args = args});
+        flow_ask(f, &(FlowAsk){.verb = GATEWAY_HTTP_ANSWER, .args = args});
 }
 
 static FlowVerdict end(Flow *f, RequestState state)
@@ -104,10 +106,11 @@ static FlowVerdict clicked(Flow *f, const FlowEvent *ev)
                 return answer(f, ev, "reject", NULL);
         if (!str_equal(action, "permission.deny_reason"))
                 return FLOW_IGNORE;
-        flow_ask(f, &(FlowAsk) {
+        flow_ask(f, &(FlowAsk){
                             .verb = SLACK_VIEW_OPEN,
                             .tag = json_str_or(ev->data, "user", ""),
-                            .args = json_pack("{s:s, s:o}", "trigger_id", json_str_or(ev->data, "trigger_id", ""), "view",
+                            .args = json_pack("{s:s, s:o}", "trigger_id",
+                                              json_str_or(ev->data, "trigger_id", ""), "view",
                                               card_permission_reason_view(flow_ref(f))),
                     });
         return FLOW_STAY;
@@ -119,8 +122,9 @@ static FlowVerdict form_opened(Flow *f, const FlowEvent *ev)
         PostedPlace place = request_place(f);
 
         if (ev->outcome != ASK_OK)
-                say_ephemeral(f, &place, ev->tag, ":hourglass:",
-                              "The form could not be opened in time. Click \"Deny with a reason\" once more.");
+                say_ephemeral(
+                        f, &place, ev->tag, ":hourglass:",
+                        "The form could not be opened in time. Click \"Deny with a reason\" once more.");
         return FLOW_STAY;
 }
 
@@ -154,7 +158,9 @@ static FlowVerdict on_open(Flow *f, const FlowEvent *ev)
         if (flow_event_is(ev, "slack.action"))
                 return clicked(f, ev);
         if (flow_event_is(ev, "slack.view"))
-                return request_refuse(f, ev) ? FLOW_STAY : answer(f, ev, "reject", json_str(ev->data, "values.reason.text.value"));
+                return request_refuse(f, ev)
+                               ? FLOW_STAY
+                               : answer(f, ev, "reject", json_str(ev->data, "values.reason.text.value"));
         if (flow_event_is_ask(ev, SLACK_VIEW_OPEN, NULL))
                 return form_opened(f, ev);
         if (flow_event_is(ev, "request.replied"))
@@ -197,7 +203,7 @@ static FlowVerdict on_sending(Flow *f, const FlowEvent *ev)
 
                 if (json_str(data, "reason"))
                         json_put_str(args, "message", json_str(data, "reason"));
-                flow_ask(f, &(FlowAsk) {.verb = OPENCODE_PERMISSION_REPLY, .lane = lane, .args = args});
+                flow_ask(f, &(FlowAsk){.verb = OPENCODE_PERMISSION_REPLY, .lane = lane, .args = args});
                 request_set_state(f, REQUEST_SENDING);
                 show(f, ASK_PRIORITY_URGENT);
                 return FLOW_STAY;
@@ -209,7 +215,8 @@ static FlowVerdict on_sending(Flow *f, const FlowEvent *ev)
                 return FLOW_STAY;
         }
         if (flow_event_is(ev, "request.replied")) {
-                /* Usually our own reply, told back. If it is not, OpenCode will refuse ours, and this says why. */
+                /* Usually our own reply, told back. If it is not, OpenCode will refuse ours, and this says
+                 * why. */
                 json_object_set_new(flow_data(f), "theirs", json_deep_copy(ev->data));
                 return FLOW_STAY;
         }
@@ -248,7 +255,8 @@ static FlowVerdict on_over(Flow *f, const FlowEvent *ev)
                 request_refuse(f, ev);
                 return FLOW_STAY;
         }
-        if (flow_event_is(ev, "request.asked")) { /* the HTTP caller asks again, its first connection was lost */
+        if (flow_event_is(ev,
+                          "request.asked")) { /* the HTTP caller asks again, its first connection was lost */
                 answer_http(f, http_status(f));
                 return FLOW_STAY;
         }

@@ -1,5 +1,5 @@
-/* One question request of the agent (one or several questions): a card, until it is answered, skipped, or nobody waits.
- * The shape is that of permission.c; what differs is how an answer is put together. */
+/* One question request of the agent (one or several questions): a card, until it is answered, skipped, or
+ * nobody waits. The shape is that of permission.c; what differs is how an answer is put together. */
 #include "core/flows/flows.h"
 
 #include "core/request.h"
@@ -11,7 +11,7 @@ static void show(Flow *f, const char *error)
 {
         const json_t *data = flow_data(f);
         PostedPlace place = request_place(f);
-        json_t *message = card_question(&(QuestionCard) {
+        json_t *message = card_question(&(QuestionCard){
                 .ref = flow_ref(f),
                 .state = request_state(f),
                 .questions = json_at(data, "question.questions"),
@@ -55,7 +55,8 @@ static json_t *picked(const json_t *questions, const char *value)
                 return NULL;
         question = json_array_get(questions, strtoul(first + 1, NULL, 10));
         label = json_string_value(json_object_get(
-                json_array_get(json_object_get(question, "options"), strtoul(second + 1, NULL, 10)), "label"));
+                json_array_get(json_object_get(question, "options"), strtoul(second + 1, NULL, 10)),
+                "label"));
         return label ? json_pack("[[s]]", label) : NULL;
 }
 
@@ -86,7 +87,8 @@ static FlowVerdict clicked(Flow *f, const FlowEvent *ev)
                 return FLOW_STAY; /* a choice being made; it counts when it is sent */
         if (answers)
                 return answered(f, ev, answers);
-        request_tell_clicker(f, ev, error ? error : "That choice is not there any more. Please choose again.");
+        request_tell_clicker(f, ev,
+                             error ? error : "That choice is not there any more. Please choose again.");
         return FLOW_STAY;
 }
 
@@ -134,7 +136,7 @@ static void send_answer(Flow *f)
 
         if (answers)
                 json_object_set_new(args, "answers", json_deep_copy(answers));
-        flow_ask(f, &(FlowAsk) {
+        flow_ask(f, &(FlowAsk){
                             .verb = answers ? OPENCODE_QUESTION_REPLY : OPENCODE_QUESTION_REJECT,
                             .lane = lane,
                             .args = args,
@@ -151,7 +153,8 @@ static FlowVerdict on_sending(Flow *f, const FlowEvent *ev)
                 show(f, NULL);
                 return FLOW_STAY;
         }
-        if (flow_event_is_ask(ev, OPENCODE_QUESTION_REPLY, NULL) || flow_event_is_ask(ev, OPENCODE_QUESTION_REJECT, NULL)) {
+        if (flow_event_is_ask(ev, OPENCODE_QUESTION_REPLY, NULL) ||
+            flow_event_is_ask(ev, OPENCODE_QUESTION_REJECT, NULL)) {
                 if (ev->outcome == ASK_OK)
                         return end(f, REQUEST_ANSWERED);
                 if (ev->outcome == ASK_PERMFAIL && json_at(flow_data(f), "theirs"))

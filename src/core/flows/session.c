@@ -3,9 +3,10 @@
  *   opening → creating → idle ⇄ working → idle …
  *                 ↑ broken ┘       └→ stopping → idle
  *
- * OpenCode is the source of truth. The bridge's events say that something may have changed; what is concluded from them
- * (the turn is over, this is the answer) is always read from OpenCode itself (`opencode.session_messages`), so that a
- * lost, doubled or late event can delay a conclusion, but never falsify it.
+ * OpenCode is the source of truth. The bridge's events say that something may have changed; what is concluded
+ * from them (the turn is over, this is the answer) is always read from OpenCode itself
+ * (`opencode.session_messages`), so that a lost, doubled or late event can delay a conclusion, but never
+ * falsify it.
  *
  * Prompts wait in our queue, not in OpenCode's: there, several of them would be answered by one message. */
 #include "core/flows/flows.h"
@@ -20,11 +21,11 @@
 #include "core/session.h"
 #include "integrations/opencode/opencode-asks.h"
 
-#define QUEUE_MAX 50 /* of a session whose defaults do not say */
-#define TITLE_CHARS 80
-#define LOOK_AGAIN_MS (3 * 1000)
+#define QUEUE_MAX        50 /* of a session whose defaults do not say */
+#define TITLE_CHARS      80
+#define LOOK_AGAIN_MS    (3 * 1000)
 #define STOP_PATIENCE_MS (10 * 1000)
-#define IDLE_LOOKS 2 /* so often idle without an answer: the turn was lost (OpenCode was restarted) */
+#define IDLE_LOOKS       2 /* so often idle without an answer: the turn was lost (OpenCode was restarted) */
 
 static const FlowStep step_opening, step_creating, step_broken, step_idle, step_working, step_stopping;
 
@@ -38,7 +39,8 @@ static void enqueue(Flow *f, const FlowEvent *ev, bool will_start)
 
         if ((int64_t) n >= json_int(flow_data(f), "defaults.queue_max", QUEUE_MAX)) {
                 _cleanup_free_ char *text = mem_printf(
-                        "Not taken: as many messages as may wait (%zu) are waiting. Send it again when some of them are done.", n);
+                        "Not taken: as many messages as may wait (%zu) are waiting. Send it again when some of them are done.",
+                        n);
 
                 say_ephemeral(f, &thread, user, ":warning:", text);
                 return;
@@ -47,10 +49,12 @@ static void enqueue(Flow *f, const FlowEvent *ev, bool will_start)
         if (ts)
                 say_reaction(f, thread.channel, ts, "eyes");
         if (json_array_size(json_at(ev->data, "files")) > 0)
-                say_ephemeral(f, &thread, user, ":paperclip:",
-                              "The text goes to the agent, the attached files do not; name their paths in the repository.");
+                say_ephemeral(
+                        f, &thread, user, ":paperclip:",
+                        "The text goes to the agent, the attached files do not; name their paths in the repository.");
         if (!will_start) {
-                _cleanup_free_ char *text = mem_printf("Queued as number %zu: it goes to the agent when the current turn ends.", n);
+                _cleanup_free_ char *text = mem_printf(
+                        "Queued as number %zu: it goes to the agent when the current turn ends.", n);
 
                 say_ephemeral(f, &thread, user, NULL, text);
                 session_show_card(f);
@@ -75,7 +79,8 @@ static void answer_status(Flow *f, const FlowEvent *ev)
 static void answer_unknown(Flow *f, const FlowEvent *ev, const char *word)
 {
         PostedPlace thread = session_thread(f);
-        _cleanup_free_ char *text = mem_printf("I do not know `!%s`. `!help` lists what works in a thread.", word);
+        _cleanup_free_ char *text =
+                mem_printf("I do not know `!%s`. `!help` lists what works in a thread.", word);
 
         say_ephemeral(f, &thread, json_str_or(ev->data, "user", ""), ":grey_question:", text);
 }
@@ -111,23 +116,28 @@ static FlowVerdict on_edited(Flow *f, const FlowEvent *ev)
         PostedPlace thread = session_thread(f);
         const char *ts = json_str_or(ev->data, "ts", ""), *user = json_str_or(ev->data, "user", "");
         const char *why = json_str(ev->data, "why");
-        _cleanup_free_ char *refused = why ? mem_printf("%s Until then the queued message stays as it was.", why) : NULL;
+        _cleanup_free_ char *refused =
+                why ? mem_printf("%s Until then the queued message stays as it was.", why) : NULL;
 
         if (!session_queue_edit(f, ts, json_str(ev->data, "text")))
                 return FLOW_STAY;
         if (refused)
                 say_ephemeral(f, &thread, user, ":warning:", refused);
         else
-                say_ephemeral(f, &thread, user, NULL, "The queued message was changed; the new text goes to the agent.");
+                say_ephemeral(f, &thread, user, NULL,
+                              "The queued message was changed; the new text goes to the agent.");
         return FLOW_STAY;
 }
 
-/* The answer is the one thing that the person waits for: if Slack does not take it, they are told where it is. */
+/* The answer is the one thing that the person waits for: if Slack does not take it, they are told where it
+ * is. */
 static void on_answer_refused(Flow *f, const FlowEvent *ev)
 {
         PostedPlace thread = session_thread(f);
-        _cleanup_free_ char *text = mem_printf("A part of the answer cannot be shown here: Slack refused it (%s). "
-                                               "All of it is in OpenCode.", json_str_or(ev->data, "error", "unknown"));
+        _cleanup_free_ char *text =
+                mem_printf("A part of the answer cannot be shown here: Slack refused it (%s). "
+                           "All of it is in OpenCode.",
+                           json_str_or(ev->data, "error", "unknown"));
 
         say_in_thread(f, &thread, ":warning:", text);
 }
@@ -143,7 +153,8 @@ static FlowVerdict on_posted(Flow *f, const FlowEvent *ev)
         }
 
         switch (posted_take_result(f, SLOT_CARD, &thread, ev)) {
-        case POSTED_GONE: /* deleted; it comes back with the next change, and its thread stays the session's */
+        case POSTED_GONE: /* deleted; it comes back with the next change, and its thread stays the session's
+                           */
                 json_object_set_new(flow_data(f), "card_is_root", json_false());
                 return FLOW_STAY;
         case POSTED_TAKEN: return FLOW_STAY;
@@ -165,7 +176,8 @@ static FlowVerdict on_common(Flow *f, const FlowEvent *ev)
         if (flow_event_is(ev, "slack.refused")) {
                 PostedPlace thread = session_thread(f);
 
-                say_ephemeral(f, &thread, json_str_or(ev->data, "user", ""), ":no_entry:", json_str_or(ev->data, "why", ""));
+                say_ephemeral(f, &thread, json_str_or(ev->data, "user", ""),
+                              ":no_entry:", json_str_or(ev->data, "why", ""));
                 return FLOW_STAY;
         }
         if (flow_event_is(ev, "session.stop"))
@@ -190,11 +202,13 @@ static FlowVerdict stop(Flow *f, const FlowEvent *ev)
         const json_t *allowed = json_at(ev->data, "allowed");
 
         if (json_is_false(allowed)) {
-                say_ephemeral(f, &thread, user, ":no_entry:", json_str_or(ev->data, "why", "You may not do that here."));
+                say_ephemeral(f, &thread, user,
+                              ":no_entry:", json_str_or(ev->data, "why", "You may not do that here."));
                 return FLOW_STAY;
         }
         if (str_equal(flow_step_name(f), "creating")) {
-                /* What was asked of OpenCode may still arrive; it then finds a session that nobody prompts. */
+                /* What was asked of OpenCode may still arrive; it then finds a session that nobody prompts.
+                 */
                 session_queue_clear(f);
                 flow_ask_forget(f, "create");
                 session_set_error(f, NULL);
@@ -234,12 +248,14 @@ static void begin(Flow *f, const FlowEvent *ev)
 /* The card could not be posted: the one person who waits is told why, where only they see it. */
 static FlowVerdict opening_failed(Flow *f)
 {
-        const char *error = posted_error(f, SLOT_CARD), *response_url = json_str(flow_data(f), "response_url");
+        const char *error = posted_error(f, SLOT_CARD),
+                   *response_url = json_str(flow_data(f), "response_url");
         PostedPlace thread = session_thread(f);
-        _cleanup_free_ char *text = mem_printf("The task was not started: Slack refused the message (%s). %s", error,
-                                               str_equal(error, "not_in_channel") || str_equal(error, "channel_not_found") ?
-                                                       "Invite me to this channel and try again." :
-                                                       "Try again, or ask your operator to look at the gateway's log.");
+        _cleanup_free_ char *text =
+                mem_printf("The task was not started: Slack refused the message (%s). %s", error,
+                           str_equal(error, "not_in_channel") || str_equal(error, "channel_not_found")
+                                   ? "Invite me to this channel and try again."
+                                   : "Try again, or ask your operator to look at the gateway's log.");
 
         if (response_url)
                 say_response(f, response_url, card_notice(":warning:", text));
@@ -284,8 +300,9 @@ static void created(Flow *f, const json_t *session)
         json_put_str(oc, "directory", json_str(session, "directory"));
         json_put_str(oc, "agent", json_str(session, "agent"));
         if (json_str(session, "model.model_id")) {
-                _cleanup_free_ char *model = mem_printf("%s/%s", json_str_or(session, "model.provider_id", "?"),
-                                                        json_str(session, "model.model_id"));
+                _cleanup_free_ char *model =
+                        mem_printf("%s/%s", json_str_or(session, "model.provider_id", "?"),
+                                   json_str(session, "model.model_id"));
 
                 json_put_str(oc, "model", model);
         }
@@ -352,14 +369,17 @@ static bool is_deletion(Flow *f, const FlowEvent *ev)
                str_equal(json_str(ev->data, "session_id"), json_str(flow_data(f), "oc.session_id"));
 }
 
-/* OpenCode does not have the session any more. Prompting it again would fail for ever; a reply begins a new one. */
+/* OpenCode does not have the session any more. Prompting it again would fail for ever; a reply begins a new
+ * one. */
 static FlowVerdict session_lost(Flow *f)
 {
         _cleanup_free_ char *address = mem_printf("oc:%s", json_str_or(flow_data(f), "oc.session_id", ""));
 
         flow_address_remove(f, address);
         json_object_set_new(flow_data(f), "oc", json_object());
-        session_set_error(f, "the session was deleted in OpenCode; a reply begins a new one, which knows nothing of this thread");
+        session_set_error(
+                f,
+                "the session was deleted in OpenCode; a reply begins a new one, which knows nothing of this thread");
         return flow_go(f, &step_broken);
 }
 
@@ -435,13 +455,13 @@ static void post_answer(Flow *f, const char *text)
         size_t i;
         json_t *message;
 
-        json_array_foreach(messages, i, message)
-                flow_ask(f, &(FlowAsk) {
+        json_array_foreach (messages, i, message)
+                flow_ask(f, &(FlowAsk){
                                     .verb = SLACK_POST,
                                     .tag = "answer",
                                     .lane = lane,
-                                    .args = json_pack("{s:s, s:s, s:O}", "channel", thread.channel, "thread_ts",
-                                                      thread.thread_ts, "message", message),
+                                    .args = json_pack("{s:s, s:s, s:O}", "channel", thread.channel,
+                                                      "thread_ts", thread.thread_ts, "message", message),
                             });
 }
 
@@ -464,32 +484,36 @@ static void remember(Flow *f, const json_t *messages, const TurnReading *reading
         if (json_str(reading->answer, "agent"))
                 json_put_str(oc, "agent", json_str(reading->answer, "agent"));
         if (json_str(reading->answer, "model.model_id")) {
-                _cleanup_free_ char *model = mem_printf("%s/%s", json_str_or(reading->answer, "model.provider_id", "?"),
-                                                        json_str(reading->answer, "model.model_id"));
+                _cleanup_free_ char *model =
+                        mem_printf("%s/%s", json_str_or(reading->answer, "model.provider_id", "?"),
+                                   json_str(reading->answer, "model.model_id"));
 
                 json_put_str(oc, "model", model);
         }
         json_put_int(data, "tokens", json_int(data, "tokens", 0) + reading->tokens);
-        json_object_set_new(data, "cost", json_real(json_number_value(json_at(data, "cost")) + reading->cost));
+        json_object_set_new(data, "cost",
+                            json_real(json_number_value(json_at(data, "cost")) + reading->cost));
 }
 
 /* The turn is over: its answer, the last state of its progress message, a mark on the person's message. */
 static FlowVerdict end_turn(Flow *f, ProgressState outcome, const char *error, const TurnReading *reading)
 {
         const json_t *turn = json_at(flow_data(f), "turn");
-        static const char *const marks[] = {
-                [PROGRESS_DONE] = "white_check_mark", [PROGRESS_STOPPED] = "octagonal_sign", [PROGRESS_FAILED] = "warning"};
+        static const char *const marks[] = {[PROGRESS_DONE] = "white_check_mark",
+                                            [PROGRESS_STOPPED] = "octagonal_sign",
+                                            [PROGRESS_FAILED] = "warning"};
 
         session_requests_over(f);
         session_end_progress(f, outcome, error);
         if (reading && reading->text)
                 post_answer(f, json_str(reading->text, "text"));
         if (json_str(turn, "ts"))
-                say_reaction(f, json_str_or(flow_data(f), "channel", ""), json_str(turn, "ts"), marks[outcome]);
+                say_reaction(f, json_str_or(flow_data(f), "channel", ""), json_str(turn, "ts"),
+                             marks[outcome]);
         session_set_error(f, error);
-        session_set_state(f, outcome == PROGRESS_DONE      ? SESSION_IDLE :
-                             outcome == PROGRESS_STOPPED ? SESSION_STOPPED :
-                                                           SESSION_FAILED);
+        session_set_state(f, outcome == PROGRESS_DONE      ? SESSION_IDLE
+                             : outcome == PROGRESS_STOPPED ? SESSION_STOPPED
+                                                           : SESSION_FAILED);
         json_object_del(flow_data(f), "turn");
         return flow_go(f, &step_idle);
 }
@@ -526,7 +550,8 @@ static FlowVerdict unanswered(Flow *f, const json_t *messages, const TurnReading
         }
         if (foreign && !reading->unfinished)
                 return end_turn(f, PROGRESS_DONE, NULL, reading);
-        return end_turn(f, PROGRESS_FAILED, "OpenCode was restarted in the middle of this turn. A reply goes on from here.",
+        return end_turn(f, PROGRESS_FAILED,
+                        "OpenCode was restarted in the middle of this turn. A reply goes on from here.",
                         reading);
 }
 
@@ -562,7 +587,9 @@ static FlowVerdict on_looked(Flow *f, const FlowEvent *ev, bool stopping)
 
         if (ev->outcome != ASK_OK) {
                 flow_timer(f, "look", LOOK_AGAIN_MS);
-                return ev->outcome == ASK_PERMFAIL ? end_refused(f, ev->data, "OpenCode does not show the session") : FLOW_STAY;
+                return ev->outcome == ASK_PERMFAIL
+                               ? end_refused(f, ev->data, "OpenCode does not show the session")
+                               : FLOW_STAY;
         }
         heard(f, stopping);
         if (!str_equal(json_str_or(ev->data, "status.type", "idle"), "idle")) {
@@ -577,7 +604,11 @@ static FlowVerdict on_looked(Flow *f, const FlowEvent *ev, bool stopping)
                 return unanswered(f, messages, &reading, stopping);
         remember(f, messages, &reading);
         error = error_of(&reading, stopping);
-        return end_turn(f, error ? PROGRESS_FAILED : stopping ? PROGRESS_STOPPED : PROGRESS_DONE, error, &reading);
+        return end_turn(f,
+                        error      ? PROGRESS_FAILED
+                        : stopping ? PROGRESS_STOPPED
+                                   : PROGRESS_DONE,
+                        error, &reading);
 }
 
 static FlowVerdict on_prompt_sent(Flow *f, const FlowEvent *ev)
@@ -599,7 +630,8 @@ static void note_error(Flow *f, const FlowEvent *ev)
 
         if (str_equal(json_str(ev->data, "session_id"), json_str(flow_data(f), "oc.session_id")) &&
             !str_equal(name, "MessageAbortedError"))
-                json_put_str(json_object_get(flow_data(f), "turn"), "error", json_str_or(ev->data, "error.message", name));
+                json_put_str(json_object_get(flow_data(f), "turn"), "error",
+                             json_str_or(ev->data, "error.message", name));
 }
 
 /* Events of OpenCode and hints during a turn; the same while it is being stopped. */
@@ -649,7 +681,8 @@ static FlowVerdict on_working(Flow *f, const FlowEvent *ev)
         v = on_turn_event(f, ev, false);
         if (v != FLOW_IGNORE)
                 return v;
-        if (flow_event_is_ask(ev, SLACK_USER, NULL) || flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL)) {
+        if (flow_event_is_ask(ev, SLACK_USER, NULL) ||
+            flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL)) {
                 if (session_is_of_other_turn(f, ev))
                         return FLOW_STAY;
                 if (flow_event_is(ev, OPENCODE_SESSION_MESSAGE))
@@ -713,7 +746,8 @@ static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
                 flow_timer(f, "look", STOP_PATIENCE_MS);
                 return FLOW_STAY;
         }
-        if (flow_event_is_ask(ev, OPENCODE_SESSION_ABORT, NULL) || flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL)) {
+        if (flow_event_is_ask(ev, OPENCODE_SESSION_ABORT, NULL) ||
+            flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL)) {
                 session_look(f);
                 return FLOW_STAY;
         }
@@ -734,6 +768,6 @@ static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
 }
 static const FlowStep step_stopping = {"stopping", on_stopping};
 
-static const FlowStep *const steps[] = {&step_opening, &step_creating, &step_idle,   &step_working,
+static const FlowStep *const steps[] = {&step_opening,  &step_creating, &step_idle, &step_working,
                                         &step_stopping, &step_broken,   NULL};
 const FlowKind flow_kind_session = {.name = "session", .version = 1, .steps = steps};
