@@ -31,6 +31,7 @@ struct AskEntry {
         Lane *lane; /* NULL = none */
         AskState state;
         bool for_token;        /* TIMED because of wait_ms() */
+        bool is_unwanted;      /* forgotten or replaced after it may have had its effect */
         int64_t not_before_ms; /* loop time; the backoff holds even after having been overtaken */
         List link;
         List all_link; /* in engine->asks */
@@ -126,8 +127,10 @@ AskEntry *asks_create(FlowEngine *e, int64_t flow_id, const JournalRecord *rec, 
 
                 a->coalesce_key = coalesce_key(flow_id, a->word);
                 HASH_FIND_STR(e->coalesced, a->coalesce_key, older);
-                if (older)
-                        uncoalesce(older); /* it was under way when the process died */
+                if (older) { /* it was under way, or was when the process died */
+                        uncoalesce(older);
+                        older->is_unwanted = true;
+                }
                 HASH_ADD_KEYPTR(hh, e->coalesced, a->coalesce_key, strlen(a->coalesce_key), a);
         }
         metric_add(e->metrics.asks_pending, 1);
@@ -244,6 +247,28 @@ static void finish(AskEntry *a, AskOutcome outcome, json_t *value)
         entry_free(a);
 }
 
+/* Whether it happened can be found out, and should be: the flow gets the result, and can take the effect
+ * back. */
+static bool must_be_looked_for(const AskEntry *a)
+{
+        return a->ask.uncertain && a->verb && a->verb->verb->probe;
+}
+
+/* It never happened, or that does not matter any more: nobody hears of it again. */
+static void drop(EngineBatch *batch, AskEntry *a)
+{
+        FlowEngine *e = a->engine;
+        JournalRecord *rec = journal_batch_add(batch->journal, JOURNAL_ASK_DELETE);
+        Lane *lane = a->lane;
+
+        rec->id = a->id;
+        if (lane && lane->current == a)
+                lane->current = NULL;
+        entry_free(a);
+        if (lane)
+                lane_advance(e, lane);
+}
+
 static void release(AskEntry *a)
 {
         if (!a->verb) {
@@ -267,9 +292,17 @@ void asks_recover(FlowEngine *e, const JournalRecord *rec)
 {
         json_t *args = json_parse(rec->data, strlen(rec->data), NULL);
         bool readable = json_is_object(args);
-        AskEntry *a = asks_create(e, rec->flow_id, rec, args ? args : json_object());
+        _cleanup_free_ char *key = coalesce_key(rec->flow_id, rec->status);
+        AskEntry *older = NULL, *a;
 
+        if (*rec->status)
+                HASH_FIND_STR(e->coalesced, key, older);
+        a = asks_create(e, rec->flow_id, rec, args ? args : json_object());
         a->ask.uncertain = true;
+        /* The older one was under way when the newer one was asked. Done again it would come after the newer
+         * one, if that is more urgent, and undo it. */
+        if (older && !must_be_looked_for(older))
+                drop(engine_batch(e), older);
         if (!readable) {
                 log_error("flow", "ask %s: its arguments are not a JSON object", a->key);
                 finish(a, ASK_PERMFAIL, ask_error("unreadable", NULL));
@@ -281,25 +314,17 @@ void asks_recover(FlowEngine *e, const JournalRecord *rec)
 void asks_forget(FlowEngine *e, EngineBatch *batch, int64_t flow_id, const char *word)
 {
         _cleanup_free_ char *key = coalesce_key(flow_id, word);
-        JournalRecord *rec;
         AskEntry *a;
-        Lane *lane;
 
         HASH_FIND_STR(e->coalesced, key, a);
         if (!a)
                 return;
-        if (a->state == ASK_IN_FLIGHT) {
+        if (a->state == ASK_IN_FLIGHT || must_be_looked_for(a)) {
                 uncoalesce(a);
+                a->is_unwanted = true;
                 return;
         }
-        rec = journal_batch_add(batch->journal, JOURNAL_ASK_DELETE);
-        rec->id = a->id;
-        lane = a->lane;
-        if (lane && lane->current == a)
-                lane->current = NULL;
-        entry_free(a);
-        if (lane)
-                lane_advance(e, lane);
+        drop(batch, a);
 }
 
 static void set_timed(AskEntry *a, int64_t after_ms, bool for_token)
@@ -441,6 +466,12 @@ void ask_done(Ask *ask, const AskResult *result)
         a->verb->n_inflight--;
         schedule_pump(a->engine);
         FAILPOINT("ask.done");
+        a->ask.uncertain |= result->outcome == ASK_TEMPFAIL && result->uncertain;
+        if (result->outcome == ASK_TEMPFAIL && a->is_unwanted && !must_be_looked_for(a)) {
+                json_decref(result->value);
+                drop(engine_batch(a->engine), a);
+                return;
+        }
         after_ms = result->retry_after_ms > 0 ? result->retry_after_ms : backoff_ms(a);
         if (result->outcome != ASK_TEMPFAIL || (verb->max_attempts && a->ask.attempt >= verb->max_attempts) ||
             past_deadline(a, after_ms)) {
@@ -450,7 +481,6 @@ void ask_done(Ask *ask, const AskResult *result)
         log_info("flow", "%s %s: attempt %u failed (%s), again in %lld ms", ask->verb, ask->key, ask->attempt,
                  json_str_or(result->value, "error", "?"), (long long) after_ms);
         json_decref(result->value);
-        a->ask.uncertain |= result->uncertain;
         set_timed(a, after_ms, false);
         /* A more urgent one may have arrived in the lane meanwhile. */
         if (a->lane)
@@ -471,6 +501,10 @@ void ask_absent(Ask *ask)
 
         /* Nothing happened yet: from here on it is a fresh attempt, with its own token. */
         a->verb->n_inflight--;
+        if (a->is_unwanted) {
+                drop(engine_batch(a->engine), a);
+                return;
+        }
         a->ask.uncertain = false;
         a->ask.attempt--;
         make_ready(a);

@@ -223,6 +223,48 @@ static void test_forget(void **state)
         expect_args(w, "1 1"); /* its turn was lost, so it was performed again */
 }
 
+/* Its newer version is more urgent, so that it would be tried again behind it, and undo it. */
+static void test_what_was_replaced_is_not_tried_again(void **state)
+{
+        World *w = *state;
+
+        w->hold = true;
+        world_send(w, "x", "hello",
+                   ASK("'verb': 'post', 'lane': 't', 'priority': 2, 'coalesce': 'p', 'args': {'n': 1}"));
+        world_settle(w);
+        world_send(w, "x", "hello", ASK("'verb': 'post', 'lane': 't', 'coalesce': 'p', 'args': {'n': 2}"));
+        world_settle(w);
+        world_end_ask(w, 0, ASK_TEMPFAIL);
+        world_settle(w);
+        world_end_ask(w, 0, ASK_OK);
+        world_sleep(w, 50);
+        expect_args(w, "1 2");
+        assert_string_equal(world_list_asks(w, NULL), "[]");
+}
+
+static void test_forgotten_but_it_may_have_happened(void **state)
+{
+        World *w = *state;
+
+        w->outcomes = "u";
+        world_send(w, "x", "hello", ASK("'verb': 'probed', 'coalesce': 'p'"));
+        world_settle(w);
+        world_send(w, "x", "hello", "{'do': [['forget', 'p']]}");
+        world_sleep(w, 50);
+        world_expect_asks(w, "probed/1 probed/2?"); /* it had not, and does not any more */
+        world_expect_trace(w, "a:hello a:hello");
+        assert_string_equal(world_list_asks(w, NULL), "[]");
+
+        w->outcomes = "u";
+        w->probe_finds = true;
+        world_send(w, "x", "hello", ASK("'verb': 'probed', 'coalesce': 'p'"));
+        world_settle(w);
+        world_send(w, "x", "hello", "{'do': [['forget', 'p']]}");
+        world_until_count(w, w->engine->metrics.turns, 5);
+        world_expect_asks(w, "probed/1 probed/2?");
+        world_expect_trace(w, "a:hello a:hello a:probed"); /* it had: the flow can take it back */
+}
+
 static void test_wait_and_kick(void **state)
 {
         World *w = *state;
@@ -448,6 +490,8 @@ int main(void)
                 memory(test_newer_replaces_within_one_turn),
                 memory(test_newer_waits_for_what_is_under_way),
                 disk(test_forget),
+                memory(test_what_was_replaced_is_not_tried_again),
+                memory(test_forgotten_but_it_may_have_happened),
                 memory(test_wait_and_kick),
                 memory(test_tempfail_is_tried_again),
                 memory(test_attempts_run_out),

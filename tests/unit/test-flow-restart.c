@@ -232,8 +232,42 @@ static void test_coalesced_after_a_restart(void **state)
                 world_end_ask(w, 0, ASK_OK);
                 world_settle(w);
         }
-        assert_non_null(strstr(w->asks[w->n_asks - 1].args, "3"));
-        assert_null(strstr(w->asks[w->n_asks - 2].args, "2")); /* replaced by 3 */
+        assert_int_equal(w->n_asks, 3); /* 1 is not done again, it would only be in the way of 2 */
+        assert_non_null(strstr(w->asks[1].args, "2"));
+        assert_non_null(strstr(w->asks[2].args, "3"));
+        assert_string_equal(world_list_asks(w, NULL), "[]");
+}
+
+/* The older edit was under way, the newer one is more urgent: done again in the order of urgency, the older
+ * would win. */
+static void test_replaced_before_a_restart(void **state)
+{
+        World *w = *state;
+        const char *ask = "{'do': [['ask', {'verb': '%s', 'lane': 't', 'coalesce': 'p', 'priority': %d, "
+                          "'args': {'n': %d}}]]}";
+
+        w->hold = true;
+        for (int i = 1; i <= 2; i++) {
+                world_send(w, "x", "hello", ask, "post", 2 - i, i);
+                world_settle(w);
+        }
+        w->hold = false;
+        world_restart(w);
+        world_settle(w);
+        assert_int_equal(w->n_asks, 2);
+        assert_non_null(strstr(w->asks[1].args, "2"));
+        assert_string_equal(world_list_asks(w, NULL), "[]");
+
+        /* What can be looked for is, and not done again. */
+        w->hold = true;
+        for (int i = 3; i <= 4; i++) {
+                world_send(w, "x", "hello", ask, "probed", 4 - i, i);
+                world_settle(w);
+        }
+        w->hold = false;
+        world_restart(w);
+        world_settle(w);
+        world_expect_asks(w, "post/1 post/1 probed/1 probed/1? probed/1 probed/1?");
         assert_string_equal(world_list_asks(w, NULL), "[]");
 }
 
@@ -423,6 +457,7 @@ int main(void)
                 disk(test_killed_before_the_result_is_used),
                 disk(test_lane_order_after_a_restart),
                 disk(test_coalesced_after_a_restart),
+                disk(test_replaced_before_a_restart),
                 disk(test_deadline_passed_while_down),
                 disk(test_timer_due_while_down),
                 disk(test_full_disk),
