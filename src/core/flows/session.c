@@ -395,6 +395,13 @@ static void note_foreign_prompt(Flow *f, const FlowEvent *ev)
         say_in_thread(f, &thread, ":computer:", text);
 }
 
+/* OpenCode is at work, or has been: is it a turn that we have not seen the end of? */
+static bool has_news(const FlowEvent *ev)
+{
+        return ev->outcome == ASK_OK && (!str_equal(json_str_or(ev->data, "status.type", "idle"), "idle") ||
+                                         json_array_size(json_at(ev->data, "messages")) > 0);
+}
+
 static FlowVerdict on_idle(Flow *f, const FlowEvent *ev)
 {
         if (flow_event_is_enter(ev)) {
@@ -422,8 +429,15 @@ static FlowVerdict on_idle(Flow *f, const FlowEvent *ev)
         if (flow_event_is(ev, "oc.reconcile"))
                 session_reconcile_requests(f, ev);
         if (flow_event_is(ev, "oc.session.active") ||
-            (flow_event_is(ev, "oc.reconcile") && !str_equal(json_str(ev->data, "status"), "idle")))
-                return flow_go(f, &step_working);
+            (flow_event_is(ev, "oc.reconcile") && !str_equal(json_str(ev->data, "status"), "idle"))) {
+                /* After a reconnection an event may come behind the answer to what was asked later: this may
+                 * be the turn that is over already. */
+                session_look(f);
+                flow_timer_cancel(f, "look");
+                return FLOW_STAY;
+        }
+        if (flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGES, NULL) && !session_is_of_other_turn(f, ev))
+                return has_news(ev) ? flow_go(f, &step_working) : FLOW_STAY;
         return flow_event_is(ev, "oc.reconcile") ? FLOW_STAY : on_common(f, ev);
 }
 static const FlowStep step_idle = {"idle", on_idle};
@@ -673,9 +687,11 @@ static FlowVerdict on_working(Flow *f, const FlowEvent *ev)
 
                 session_show_card(f);
                 session_show_progress(f, PROGRESS_WORKING, NULL, ASK_PRIORITY_NORMAL);
-                if (!json_bool(turn, "foreign"))
+                if (!json_bool(turn, "foreign")) {
                         session_ask_prompt(f);
-                flow_timer(f, "look", SESSION_LOOK_ANYWAY_MS);
+                        flow_timer(f, "look", SESSION_LOOK_ANYWAY_MS);
+                } else
+                        session_look(f); /* it may have ended before we knew that it began */
                 return FLOW_STAY;
         }
         v = on_turn_event(f, ev, false);
