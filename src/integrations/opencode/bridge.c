@@ -396,9 +396,23 @@ static void on_text(void *userdata, const char *data, size_t n_bytes)
                 bridge_connection_close(c, CLOSE_PROTOCOL, "no valid hello");
 }
 
+static void on_binary(void *userdata, const uint8_t *data, size_t n_bytes)
+{
+        BridgeConnection *c = userdata;
+        bool greeting = c->state == CONNECTION_GREETING;
+
+        (void) data;
+        (void) n_bytes;
+        if (c->state == CONNECTION_CLOSING)
+                return;
+        refuse(c, "bad_frame", "a frame must be text, not binary", NULL, 0);
+        if (greeting)
+                bridge_connection_close(c, CLOSE_PROTOCOL, "no valid hello");
+}
+
 /* --- accepting --- */
 
-static const WsPeerEvents peer_events = {.on_text = on_text, .on_end = on_end};
+static const WsPeerEvents peer_events = {.on_text = on_text, .on_binary = on_binary, .on_end = on_end};
 
 static bool is_authorized(const Bridge *b, const HttpRequest *req)
 {
