@@ -161,7 +161,6 @@ for (const action of ['warning', 'refresh', 'close', 'kill']) {
   test(`the sockets are replaced (${action}) in the middle of traffic: nothing is lost`, async () => {
     const thread = await world.start(`say:Root of ${action}.`);
     await thread.says(new RegExp(`Root of ${action}`), SLOW_MS);
-    const { retries } = (await slack.state()).envelopes;
     const texts = [];
     for (let i = 0; i < 8; i++) {
       const text = `say:Traffic ${action} ${i}.`;
@@ -173,9 +172,8 @@ for (const action of ['warning', 'refresh', 'close', 'kill']) {
     await world.until('all of it', () => promptsNow().length >= texts.length, SLOW_MS);
     await stillWorks();
     assert.deepEqual(promptsNow().toSorted(), texts.toSorted(), 'each once');
-    const { envelopes } = await slack.state();
-    if (envelopes.retries === retries) assert.deepEqual(promptsNow(), texts, 'in order, since Slack had to repeat nothing');
-    assert.equal(envelopes.lost, 0);
+    // Not in order: Slack spreads envelopes over two sockets, and promises none between them.
+    assert.equal((await slack.state()).envelopes.lost, 0);
   });
 }
 
