@@ -16,12 +16,15 @@ static const struct {
 Command command_parse(const char *text)
 {
         Command c = {.verb = COMMAND_UNKNOWN};
-        size_t n;
+        size_t n, n_word;
 
         while (isspace((unsigned char) *text))
                 text++;
         n = strcspn(text, " \t\r\n");
-        memcpy(c.word, text, MIN2(n, sizeof(c.word) - 1));
+        n_word = MIN2(n, sizeof(c.word) - 1);
+        while (n_word < n && n_word > 0 && ((unsigned char) text[n_word] & 0xc0) == 0x80)
+                n_word--; /* not in the middle of a character */
+        memcpy(c.word, text, n_word);
         c.rest = text + n;
         while (isspace((unsigned char) *c.rest))
                 c.rest++;
