@@ -115,10 +115,11 @@ static json_t *always_button(const PermissionCard *m)
 
         if (!*patterns)
                 return NULL; /* there is no rule that it would make */
-        if (str_equal(patterns, "*"))
-                text = mem_printf("Everything of the kind \"%.60s\".%s",
-                                  json_str_or(m->permission, "permission", ""), tail);
-        else {
+        if (str_equal(patterns, "*")) {
+                _cleanup_free_ char *kind = slack_cut(json_str_or(m->permission, "permission", ""), 60);
+
+                text = mem_printf("Everything of the kind \"%s\".%s", kind, tail);
+        } else {
                 _cleanup_free_ char *cut = slack_cut(patterns, 200);
 
                 text = mem_printf("%s%s", cut, tail);

@@ -8,10 +8,13 @@
  * makes the card final. A flow in `over` stays for a month, so that a late click is told what happened. */
 #include "core/flows/flows.h"
 
+#include "connectors/slack/block-kit.h"
 #include "connectors/slack/slack-asks.h"
 #include "core/request.h"
 #include "core/say.h"
 #include "integrations/opencode/opencode-asks.h"
+
+#define WHAT_CHARS 60
 
 static const FlowStep step_open, step_sending, step_over;
 
@@ -38,13 +41,15 @@ static char *what_for(const json_t *permission)
 {
         const char *kind = json_str_or(permission, "permission", "go on");
         const char *command = json_str(permission, "metadata.command");
+        bool is_edit = str_equal(kind, "edit");
+        _cleanup_free_ char *cut = slack_cut(command   ? command
+                                             : is_edit ? json_str_or(permission, "patterns.0", "a file")
+                                                       : kind,
+                                             WHAT_CHARS);
 
         if (command)
-                return mem_printf("permission to run `%.60s`", command);
-        if (str_equal(kind, "edit"))
-                return mem_printf("permission to edit %.60s",
-                                  json_str_or(permission, "patterns.0", "a file"));
-        return mem_printf("permission (%.60s)", kind);
+                return mem_printf("permission to run `%s`", cut);
+        return is_edit ? mem_printf("permission to edit %s", cut) : mem_printf("permission (%s)", cut);
 }
 
 /* Whoever waits over HTTP instead of through OpenCode gets the same answer. */
