@@ -171,8 +171,27 @@ class Exchange {
     this.answered = question ? /Answered/ : /Allowed once/;
   }
 
-  #wait(what, check) {
-    return this.world.slack.waitFor(check, { what: `${this.name}: ${what}`, timeout_ms: WAIT_MS });
+  async #wait(what, check) {
+    try {
+      return await this.world.slack.waitFor(check, { what: `${this.name}: ${what}`, timeout_ms: WAIT_MS });
+    } catch (error) {
+      error.message = `${error.message}\n${await this.#explain()}`;
+      throw error;
+    }
+  }
+
+  /** What the gateway knows of this conversation, and what it told Slack lately. */
+  async #explain() {
+    const { gateway, slack } = this.world;
+    const flows = (await gateway.get('/api/flows'))?.filter((f) => JSON.stringify(f).includes(this.#title));
+    const calls = (await slack.calls()).filter(({ args }) => this.ts && [args.ts, args.thread_ts, args.timestamp].includes(this.ts));
+    const card = (await this.#thread()).find((m) => m.bot_id)?.ts;
+    const edits = (await slack.calls('chat.update')).filter(({ args }) => card && args.ts === card);
+    return [
+      ...(flows ?? ['no answer from the gateway']).map((f) => JSON.stringify(f)),
+      ...((await gateway.get('/api/asks')) ?? []).map((a) => JSON.stringify(a)),
+      ...[...calls, ...edits].slice(-20).map((c) => `${c.at_ms} ${c.method} ${c.args.text ?? c.args.name} → ${c.status} ${c.response?.slice?.(0, 80) ?? ''}`),
+    ].join('\n');
   }
 
   async #roots() {
