@@ -44,6 +44,7 @@ export function figures(rounds) {
       row('click.cpu', 'CPU per click (gateway: a durable turn)', 'µs', 1, 'click.cpu_us'),
       row('rss', 'idle memory, RSS', 'MiB', 1, 'rss'),
       row('pss', 'idle memory, PSS', 'MiB', 1, 'pss'),
+      row('own', 'idle memory, written by the program itself', 'MiB', 1, 'own'),
       { id: 'question.p50', what: 'question → message in Slack, p50 ¹', unit: 'ms', digits: 2, gateway: shown.p50, bolt: echo.p50 },
       { id: 'question.p99', what: 'question → message in Slack, p99 ¹', unit: 'ms', digits: 2, gateway: shown.p99, bolt: echo.p99 },
       { id: 'reply.p50', what: 'click → answer at OpenCode, p50', unit: 'ms', digits: 2, gateway: answered.p50 },
