@@ -64,8 +64,9 @@ typedef struct FlowAsk {
         json_t *args;         /* stolen */
 } FlowAsk;
 void flow_ask(Flow *f, const FlowAsk *ask);
-/* Forgets this flow's ask with that coalescing word, if it has not been started. One that is under way ends, but is not
- * tried again; one that may have happened is looked for, where that can be done, and its result comes if it has. */
+/* Forgets this flow's ask with that coalescing word, if it has not been started. One that is under way ends,
+ * but is not tried again; one that may have happened is looked for, where that can be done, and its result
+ * comes if it has. */
 void flow_ask_forget(Flow *f, const char *coalesce);
 
 /* Timers belong to the step that set them and die with it. The same name again moves the timer. */
