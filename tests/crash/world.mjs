@@ -14,7 +14,7 @@ import { startLocalSlack } from '../harness/localslack.mjs';
 import { freePort } from '../harness/opencode.mjs';
 import { ANN, BOB, BOT, GENERAL, buttonsOf, isProgress, textOf } from '../harness/world.mjs';
 
-const WAIT_MS = 90_000;
+const WAIT_MS = 240_000; // Slack's limits hold here, too: 50 edits a minute, and some of them have to wait
 const TOKEN = 'bridge-token-of-the-tests';
 
 /** Starts the gateway, again and again; `arm()` gives the failpoint of each start, or nothing. */
