@@ -25,12 +25,19 @@ static char *tag_of(const char *slot, const json_t *state)
         return mem_printf("%s#%lld", slot, (long long) json_int(state, "generation", 0));
 }
 
+/* Posts keep the order of their thread. An edit concerns one message only, and has a lane of its own: one
+ * that waits for Slack's limit must not hold up a question. */
+static char *lane_of(const PostedPlace *place, const char *ts)
+{
+        return ts ? mem_printf("slack:%s:edit:%s", place->channel, ts) : posted_lane(place);
+}
+
 static void ask(Flow *f, const char *slot, const PostedPlace *place, json_t *message, AskPriority priority,
                 const json_t *state)
 {
-        _cleanup_free_ char *lane = posted_lane(place), *tag = tag_of(slot, state);
-        json_t *args = json_pack("{s:s, s:o}", "channel", place->channel, "message", message);
         const char *ts = json_str(state, "ts");
+        _cleanup_free_ char *lane = lane_of(place, ts), *tag = tag_of(slot, state);
+        json_t *args = json_pack("{s:s, s:o}", "channel", place->channel, "message", message);
 
         if (ts)
                 json_put_str(args, "ts", ts);

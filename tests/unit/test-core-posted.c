@@ -74,12 +74,28 @@ static void test_posted_once_then_edited(void **state)
         expect(d, SLACK_UPDATE, 0, "three", "5.5");
         show(d, "four");
         show(d, "five");
-        assert_int_equal(desk_n_held(d, SLACK_UPDATE), 1); /* they wait in the lane, and the newest wins */
+        assert_int_equal(desk_n_held(d, SLACK_UPDATE),
+                         1); /* they wait in the message's lane, and the newest wins */
         desk_end(d, desk_held(d, SLACK_UPDATE, 0), ASK_OK, "{}");
         expect(d, SLACK_UPDATE, 0, "five", "5.5");
         desk_end(d, desk_held(d, SLACK_UPDATE, 0), ASK_OK, "{}");
         assert_int_equal(d->n_held, 0);
         assert_int_equal(desk_times(d, "slack.post"), 1);
+}
+
+/* An edit of the card that Slack makes wait, and a question that comes meanwhile: two flows, one thread. */
+static void test_an_edit_holds_up_no_post(void **state)
+{
+        Desk *d = *state;
+
+        show(d, "one");
+        desk_end(d, desk_held(d, SLACK_POST, 0), ASK_OK, "{'ts':'5.5'}");
+        show(d, "two");
+        assert_int_equal(desk_n_held(d, SLACK_UPDATE), 1);
+        desk_tell(d, "x:2", "posted", "show", "{'text':'a question'}");
+        expect(d, SLACK_POST, 0, "a question", NULL);
+        desk_end(d, desk_held(d, SLACK_POST, 0), ASK_OK, "{'ts':'6.6'}");
+        desk_end(d, desk_held(d, SLACK_UPDATE, 0), ASK_OK, "{}");
 }
 
 static void test_it_cannot_be_posted(void **state)
@@ -172,10 +188,10 @@ int main(void)
 {
 #define test(_name) cmocka_unit_test_setup_teardown(_name, setup, teardown)
         const struct CMUnitTest tests[] = {
-                test(test_posted_once_then_edited),      test(test_it_cannot_be_posted),
-                test(test_somebody_deletes_it),          test(test_an_edit_that_fails_otherwise),
-                test(test_reset_takes_a_late_post_back), test(test_reset_forgets_what_waits),
-                test(test_reset_of_what_stands),
+                test(test_posted_once_then_edited),      test(test_an_edit_holds_up_no_post),
+                test(test_it_cannot_be_posted),          test(test_somebody_deletes_it),
+                test(test_an_edit_that_fails_otherwise), test(test_reset_takes_a_late_post_back),
+                test(test_reset_forgets_what_waits),     test(test_reset_of_what_stands),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
