@@ -4,6 +4,7 @@
 
 #include "api.h"
 #include "bench.h"
+#include "control-page.h"
 #include "delivery.h"
 #include "faults.h"
 #include "interact.h"
@@ -137,7 +138,8 @@ static void post_channels(ControlCall *c)
         answer(c, json_pack("{s:b,s:s}", "ok", 1, "id", ch->id));
 }
 
-/* Files that a person attaches: {"name", "content", "mimetype"?}. */
+/* Files that a person attaches: {"name", "content", "mimetype"?}, or {"id"} of one uploaded before. NULL: there
+ * is no such file. */
 static json_t *attach_files(ControlCall *c, const User *user)
 {
         _cleanup_free_ char *base_url = api_base_url(c->req);
@@ -145,10 +147,19 @@ static json_t *attach_files(ControlCall *c, const User *user)
         size_t i;
 
         json_array_foreach (json_object_get(c->in, "files"), i, item) {
-                const char *content = json_str_or(item, "content", "");
-                File *file =
-                        files_add(c->l->files, c->l->state, json_str_or(item, "name", "file.txt"), user->id);
+                const char *content = json_str_or(item, "content", ""), *id = json_str(item, "id");
+                json_t *known = id ? control_page_attach(c->l, base_url, user->id, id) : NULL;
+                File *file;
 
+                if (id && !known) {
+                        json_decref(out);
+                        return NULL;
+                }
+                if (known) {
+                        json_array_append_new(out, known);
+                        continue;
+                }
+                file = files_add(c->l->files, c->l->state, json_str_or(item, "name", "file.txt"), user->id);
                 if (json_str(item, "mimetype"))
                         mem_strset(&file->mimetype, json_str(item, "mimetype"));
                 files_set_data(c->l->files, file, content, strlen(content));
@@ -175,7 +186,13 @@ static void post_message(ControlCall *c)
         }
         extra = json_object();
         if (json_array_size(json_object_get(c->in, "files")) > 0) {
-                json_object_set_new(extra, "files", attach_files(c, user));
+                json_t *files = attach_files(c, user);
+
+                if (!files) {
+                        refuse(c, "no such file");
+                        return;
+                }
+                json_object_set_new(extra, "files", files);
                 json_put_str(extra, "subtype", "file_share");
         }
         if (subtype)
@@ -601,6 +618,8 @@ static void run(ControlCall *c, const char *path)
         const char *method = http_request_method(c->req);
         bool path_known = false;
 
+        if (control_page_handle(c->l, c->req, path, c->in, &c->query))
+                return;
         for (size_t i = 0; i < ELEMENTSOF(routes); i++) {
                 if (!str_equal(routes[i].path, path))
                         continue;
