@@ -138,8 +138,8 @@ static void post_channels(ControlCall *c)
         answer(c, json_pack("{s:b,s:s}", "ok", 1, "id", ch->id));
 }
 
-/* Files that a person attaches: {"name", "content", "mimetype"?}, or {"id"} of one uploaded before. NULL: there
- * is no such file. */
+/* Files that a person attaches: {"name", "content", "mimetype"?}, or {"id"} of one uploaded before. NULL:
+ * there is no such file. */
 static json_t *attach_files(ControlCall *c, const User *user)
 {
         _cleanup_free_ char *base_url = api_base_url(c->req);
@@ -497,64 +497,35 @@ static void post_redeliver(ControlCall *c)
                 refuse(c, "no such event");
 }
 
-static void set_bool(const json_t *in, const char *name, bool *target)
-{
-        const json_t *v = json_object_get(in, name);
-
-        if (json_is_boolean(v))
-                *target = json_is_true(v);
-}
-
 static void post_switches(ControlCall *c)
 {
-        Switches *s = &c->l->switches;
-        const json_t *scale = json_object_get(c->in, "retry_scale"),
-                     *scopes = json_object_get(c->in, "scopes");
+        _cleanup_free_ char *error = switches_apply(&c->l->switches, c->in);
+        json_t *body;
 
-        if (json_is_number(scale) && json_number_value(scale) >= 0)
-                s->retry_scale = json_number_value(scale);
-        s->ack_timeout_ms = MAX2(json_int(c->in, "ack_timeout_ms", s->ack_timeout_ms), 1);
-        set_bool(c->in, "sticky", &s->sticky);
-        set_bool(c->in, "client_msg_id", &s->client_msg_id);
-        set_bool(c->in, "twins", &s->twins);
-        set_bool(c->in, "own_messages", &s->own_messages);
-        set_bool(c->in, "message_events", &s->message_events);
-        set_bool(c->in, "action_payload", &s->action_payload);
-        set_bool(c->in, "record_frames", &s->record_frames);
-        if (scopes)
-                mem_strset(&s->scopes, json_string_value(scopes));
-        answer(c, json_pack("{s:b,s:f,s:I,s:b,s:b,s:b,s:b,s:b,s:b,s:b,s:s?}", "ok", 1, "retry_scale",
-                            s->retry_scale, "ack_timeout_ms", (json_int_t) s->ack_timeout_ms, "sticky",
-                            s->sticky, "client_msg_id", s->client_msg_id, "twins", s->twins, "own_messages",
-                            s->own_messages, "message_events", s->message_events, "action_payload",
-                            s->action_payload, "record_frames", s->record_frames, "scopes", s->scopes));
+        if (error) {
+                refuse(c, error);
+                return;
+        }
+        body = switches_render(&c->l->switches);
+        json_object_set_new(body, "ok", json_true());
+        answer(c, body);
+}
+
+static void get_switches(ControlCall *c)
+{
+        answer(c, switches_describe(&c->l->switches));
 }
 
 /* A new workspace; the sockets stay up, and so do the numbers of the records. */
 static void post_reset(ControlCall *c)
 {
         Local *l = c->l;
-        _cleanup_free_ char *app_name = mem_strdup(l->state->app_name);
-        uint64_t last_id = l->state->last_id;
-        int64_t last_ts_us = l->state->last_ts_us;
-        int64_t (*clock_ms)(void) = l->state->clock_ms;
 
         bench_stop(l->bench);
         delivery_reset(l->delivery);
         faults_clear(l->faults);
-        switches_deinit(&l->switches);
-        switches_init(&l->switches);
-        views_free(l->views);
-        files_free(l->files);
-        tickets_free(l->tickets);
-        state_free(l->state);
-        l->state = state_new(app_name, clock_ms);
-        /* An id or a timestamp is never given twice, whatever happens. */
-        l->state->last_id = last_id;
-        l->state->last_ts_us = last_ts_us;
-        l->views = views_new();
-        l->files = files_new();
-        l->tickets = tickets_new();
+        local_reset_switches(l);
+        local_reset_workspace(l);
         record_ring_clear(&l->calls);
         record_ring_clear(&l->frames);
         record_ring_clear(&l->outcomes);
@@ -609,6 +580,7 @@ static const struct {
         {"POST", "sockets", post_sockets},
         {"POST", "deliver", post_deliver},
         {"POST", "redeliver", post_redeliver},
+        {"GET", "switches", get_switches},
         {"POST", "switches", post_switches},
         {"POST", "reset", post_reset},
 };

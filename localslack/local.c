@@ -1,27 +1,21 @@
 #include "local.h"
 
+#include "base/clock.h"
+#include "bench.h"
+#include "delivery.h"
+#include "faults.h"
+#include "socketmode.h"
+
+#define CALLS_KEPT         20000
+#define CALLS_BYTES_MAX    (128u << 20)
+#define FRAMES_KEPT        20000
+#define FRAMES_BYTES_MAX   (64u << 20)
+#define OUTCOMES_KEPT      20000
+#define OUTCOMES_BYTES_MAX (16u << 20)
+
 struct LateAnswer {
         HttpRequest *req; /* NULL once the client has gone */
 };
-
-void switches_init(Switches *s)
-{
-        *s = (Switches){
-                .retry_scale = 1,
-                .ack_timeout_ms = 3000,
-                .client_msg_id = true,
-                .twins = true,
-                .own_messages = true,
-                .message_events = true,
-                .record_frames = true,
-        };
-}
-
-void switches_deinit(Switches *s)
-{
-        free(s->scopes);
-        *s = (Switches){0};
-}
 
 LateAnswer *late_answer_new(HttpRequest *req)
 {
@@ -57,4 +51,68 @@ void late_answer_abort(HttpRequest *req)
 
         if (late)
                 late->req = NULL;
+}
+
+void local_reset_switches(Local *l)
+{
+        switches_deinit(&l->switches);
+        switches_init(&l->switches);
+        for (size_t i = 0; i < l->options->n_switches; i++)
+                free(switches_set_text(&l->switches,
+                                       l->options->switches[i])); /* checked by options_read() */
+}
+
+void local_init(Local *l, Loop *loop, const Options *options)
+{
+        *l = (Local){.loop = loop, .options = options};
+        local_reset_switches(l);
+        l->state = state_new(options->app_name, clock_realtime_ms);
+        l->tickets = tickets_new();
+        l->views = views_new();
+        l->files = files_new();
+        l->feed = feed_new(loop);
+        l->faults = faults_new();
+        record_ring_init(&l->calls, CALLS_KEPT, CALLS_BYTES_MAX);
+        record_ring_init(&l->frames, FRAMES_KEPT, FRAMES_BYTES_MAX);
+        record_ring_init(&l->outcomes, OUTCOMES_KEPT, OUTCOMES_BYTES_MAX);
+        l->sockets = socketmode_new(l);
+        l->delivery = delivery_new(l);
+        l->bench = bench_new(l);
+}
+
+void local_deinit(Local *l)
+{
+        socketmode_free(l->sockets);
+        delivery_free(l->delivery);
+        bench_free(l->bench);
+        feed_free(l->feed);
+        faults_free(l->faults);
+        views_free(l->views);
+        files_free(l->files);
+        tickets_free(l->tickets);
+        state_free(l->state);
+        record_ring_deinit(&l->calls);
+        record_ring_deinit(&l->frames);
+        record_ring_deinit(&l->outcomes);
+        switches_deinit(&l->switches);
+}
+
+void local_reset_workspace(Local *l)
+{
+        _cleanup_free_ char *app_name = mem_strdup(l->state->app_name);
+        uint64_t last_id = l->state->last_id;
+        int64_t last_ts_us = l->state->last_ts_us;
+        int64_t (*clock_ms)(void) = l->state->clock_ms;
+
+        views_free(l->views);
+        files_free(l->files);
+        tickets_free(l->tickets);
+        state_free(l->state);
+        l->state = state_new(app_name, clock_ms);
+        /* An id or a timestamp is never given twice, whatever happens. */
+        l->state->last_id = last_id;
+        l->state->last_ts_us = last_ts_us;
+        l->views = views_new();
+        l->files = files_new();
+        l->tickets = tickets_new();
 }

@@ -5,36 +5,12 @@
 
 #include "feed.h"
 #include "files.h"
+#include "options.h"
 #include "record.h"
 #include "state.h"
+#include "switches.h"
 #include "tickets.h"
 #include "views.h"
-
-#define SLASH_COMMANDS_MAX 50
-
-typedef struct Options {
-        const char *listen;
-        const char *bot_token, *app_token; /* NULL: any token of the right kind */
-        const char *app_name;
-        const char *slash_commands[SLASH_COMMANDS_MAX];
-        size_t n_slash_commands;
-        int64_t socket_lifetime_s; /* approximate_connection_time */
-        bool quiet;
-} Options;
-
-/* What a test can change while it runs; POST /_local/switches. */
-typedef struct Switches {
-        double retry_scale;     /* of the waits between redeliveries, 0 s, 60 s, 300 s */
-        int64_t ack_timeout_ms; /* 3000 */
-        bool sticky;            /* every envelope to the oldest socket, instead of a random one */
-        bool client_msg_id;     /* a repeated client_msg_id returns the first message */
-        bool twins;             /* a mention raises both message and app_mention */
-        bool own_messages;      /* the app sees its own posts as events */
-        bool message_events;    /* message events at all: is the app subscribed? */
-        bool action_payload;    /* accepts_response_payload of block_actions: reports differ */
-        bool record_frames;
-        char *scopes; /* "chat:write,commands": refuse the rest with missing_scope; NULL: all granted */
-} Switches;
 
 typedef struct Socketmode Socketmode;
 typedef struct Delivery Delivery;
@@ -57,8 +33,14 @@ typedef struct Local {
         Bench *bench;
 } Local;
 
-void switches_init(Switches *s);
-void switches_deinit(Switches *s);
+/* `options` must live as long as `l`. */
+void local_init(Local *l, Loop *loop, const Options *options);
+void local_deinit(Local *l);
+/* The switches as they were at the start: the defaults, and what the command line says. */
+void local_reset_switches(Local *l);
+/* A new, seeded workspace in the place of the old one; sockets, switches and the numbers of the records
+ * stay. */
+void local_reset_workspace(Local *l);
 
 /* A request whose answer waits for something else. The client may leave meanwhile. */
 typedef struct LateAnswer LateAnswer;

@@ -1,0 +1,28 @@
+/* The command line. Texts point into argv. */
+#pragma once
+
+#include "base/macro.h"
+
+#define SLASH_COMMANDS_MAX   50
+#define OPTIONS_SWITCHES_MAX 64
+#define OPTIONS_SAVE_EVERY_S 30
+
+typedef struct Options {
+        const char *listen;
+        const char *bot_token, *app_token; /* NULL: any token of the right kind */
+        const char *app_name;
+        const char *slash_commands[SLASH_COMMANDS_MAX];
+        size_t n_slash_commands;
+        int64_t socket_lifetime_s;                  /* approximate_connection_time */
+        const char *switches[OPTIONS_SWITCHES_MAX]; /* "NAME=VALUE", checked */
+        size_t n_switches;
+        const char *http_events, *http_interactive, *http_commands; /* NULL: by Socket Mode */
+        const char *signing_secret;
+        const char *scenario, *state; /* files, or NULL */
+        int64_t save_every_s;
+        bool quiet;
+} Options;
+
+void options_init(Options *o);
+/* 0: go on; > 0: done (help, version were printed); < 0: wrong, and said on standard error. */
+int options_read(int argc, char **argv, Options *ret);
