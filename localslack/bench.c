@@ -8,6 +8,7 @@
 #include "delivery.h"
 #include "interact.h"
 #include "messages.h"
+#include "richtext.h"
 #include "socketmode.h"
 
 #define ENVELOPES_MAX 5000000
@@ -170,7 +171,7 @@ static char *message_payload(const Channel *ch, const User *user, const char *te
         json_t *event =
                 json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o}", "type", type, "user", user->id, "text",
                           text, "ts", MARK_TS, "event_ts", MARK_TS, "team", TEAM_ID, "channel", ch->id,
-                          "channel_type", channel_type_name(ch), "blocks", messages_rich_text(text));
+                          "channel_type", channel_type_name(ch), "blocks", richtext_from_mrkdwn(text));
         json_t *who = json_pack("{s:n,s:s,s:s,s:b,s:b}", "enterprise_id", "team_id", TEAM_ID, "user_id",
                                 BOT_USER, "is_bot", 1, "is_enterprise_install", 0);
         json_t *payload =

@@ -10,6 +10,7 @@
 #include "interact.h"
 #include "messages.h"
 #include "net/url.h"
+#include "richtext.h"
 #include "socketmode.h"
 
 #define STATE_MESSAGES_SHOWN 1000
@@ -215,7 +216,7 @@ static void post_edit(ControlCall *c)
         if (!m)
                 return;
         editor = mem_strdup(json_str_or(m->body, "user", BOT_USER));
-        changes = json_pack("{s:s,s:o}", "text", text, "blocks", messages_rich_text(text));
+        changes = json_pack("{s:s,s:o}", "text", text, "blocks", richtext_from_mrkdwn(text));
         messages_change(c->l, ch, m, changes, editor);
         json_decref(changes);
         answer(c, fine());

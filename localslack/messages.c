@@ -5,103 +5,10 @@
 #include "base/digest.h"
 #include "blocks.h"
 #include "delivery.h"
+#include "markdown.h"
+#include "richtext.h"
 
 #define FALLBACK_TEXT "This content can't be displayed."
-
-/* --- texts --- */
-
-char *messages_escape(const char *text)
-{
-        Buf out = {0};
-
-        for (const char *p = text; *p; p++)
-                if (*p == '&' && !str_starts_with(p, "&amp;") && !str_starts_with(p, "&lt;") &&
-                    !str_starts_with(p, "&gt;"))
-                        buf_append_str(&out, "&amp;");
-                else
-                        buf_append_char(&out, *p);
-        return out.data ? buf_take(&out) : mem_strdup("");
-}
-
-static char *unescape(const char *text, size_t n_bytes)
-{
-        static const char *const entities[][2] = {{"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}};
-        Buf out = {0};
-
-        for (size_t i = 0; i < n_bytes;) {
-                size_t step = 1;
-
-                for (size_t e = 0; e < ELEMENTSOF(entities) && text[i] == '&'; e++) {
-                        size_t n = strlen(entities[e][0]);
-
-                        if (n_bytes - i >= n && memcmp(text + i, entities[e][0], n) == 0) {
-                                buf_append_str(&out, entities[e][1]);
-                                step = n + 1;
-                                break;
-                        }
-                }
-                if (step == 1)
-                        buf_append_char(&out, text[i]);
-                i += step == 1 ? 1 : step - 1;
-        }
-        return out.data ? buf_take(&out) : mem_strdup("");
-}
-
-static void add_text(json_t *elements, const char *text, size_t n_bytes)
-{
-        _cleanup_free_ char *plain = n_bytes ? unescape(text, n_bytes) : NULL;
-
-        if (plain)
-                json_array_append_new(elements, json_pack("{s:s,s:s}", "type", "text", "text", plain));
-}
-
-/* The inside of <…>: @U…, #C…|name, !here, or a link with an optional label. */
-static json_t *special_element(const char *inside, size_t n_bytes)
-{
-        _cleanup_free_ char *text = mem_strndup(inside, n_bytes);
-        char *label = strchr(text, '|');
-        json_t *out;
-
-        if (label)
-                *label++ = 0;
-        if (*text == '@')
-                return json_pack("{s:s,s:s}", "type", "user", "user_id", text + 1);
-        if (*text == '#')
-                return json_pack("{s:s,s:s}", "type", "channel", "channel_id", text + 1);
-        if (*text == '!')
-                return json_pack("{s:s,s:s}", "type", "broadcast", "range", text + 1);
-        if (!strstr(text, "://") && !str_starts_with(text, "mailto:"))
-                return NULL;
-        out = json_pack("{s:s,s:s}", "type", "link", "url", text);
-        if (label)
-                json_put_str(out, "text", label);
-        return out;
-}
-
-json_t *messages_rich_text(const char *text)
-{
-        json_t *elements = json_array(), *section, *block;
-        const char *from = text;
-
-        for (const char *p = text; *p;) {
-                const char *end = *p == '<' ? strchr(p, '>') : NULL;
-                json_t *element = end && end > p + 1 ? special_element(p + 1, (size_t) (end - p - 1)) : NULL;
-
-                if (!element) {
-                        p++;
-                        continue;
-                }
-                add_text(elements, from, (size_t) (p - from));
-                json_array_append_new(elements, element);
-                from = p = end + 1;
-        }
-        add_text(elements, from, strlen(from));
-        section = json_pack("{s:s,s:o}", "type", "rich_text_section", "elements", elements);
-        block = json_pack("[{s:s,s:[o]}]", "type", "rich_text", "elements", section);
-        section = blocks_normalize(block);
-        json_decref(block);
-        return section;
-}
 
 /* --- feed and events --- */
 
@@ -192,7 +99,7 @@ Message *messages_post_user(Local *l, Channel *c, const User *user, const char *
         json_put_str(body, "client_msg_id", uuid);
         json_put_str(body, "text", text);
         json_put_str(body, "team", TEAM_ID);
-        json_object_set_new(body, "blocks", messages_rich_text(text));
+        json_object_set_new(body, "blocks", richtext_from_mrkdwn(text));
         if (extra)
                 json_object_update(body, (json_t *) extra);
         m = state_add_message(l->state, c, body, parent);
@@ -211,10 +118,18 @@ static json_t *bot_profile(const Local *l)
                          (json_int_t) 1700000000, "icons");
 }
 
+/* Markdown is stored as what it means, everything else completed (reference §4.2). */
+static json_t *store_blocks(const json_t *blocks)
+{
+        _cleanup_json_ json_t *translated = markdown_translate_blocks(blocks);
+
+        return blocks_normalize(translated);
+}
+
 static void put_blocks(json_t *body, const json_t *blocks)
 {
         if (json_array_size(blocks) > 0)
-                json_object_set_new(body, "blocks", blocks_normalize(blocks));
+                json_object_set_new(body, "blocks", store_blocks(blocks));
         else
                 json_object_del(body, "blocks");
 }
@@ -223,7 +138,7 @@ static json_t *app_body(Local *l, json_t *fields)
 {
         static const char *const copied[] = {"attachments", "metadata", "files", "username",
                                              "icons",       "subtype",  "upload"};
-        _cleanup_free_ char *text = messages_escape(json_str_or(fields, "text", ""));
+        _cleanup_free_ char *text = richtext_escape(json_str_or(fields, "text", ""));
         json_t *body = json_object();
 
         json_put_str(body, "type", "message");
@@ -266,7 +181,7 @@ void messages_change(Local *l, Channel *c, Message *m, const json_t *changes, co
 {
         static const char *const replaced[] = {"attachments", "metadata", "files"};
         _cleanup_json_ json_t *previous = json_deep_copy(m->body);
-        _cleanup_free_ char *text = messages_escape(json_str_or(changes, "text", ""));
+        _cleanup_free_ char *text = richtext_escape(json_str_or(changes, "text", ""));
         const json_t *blocks = json_object_get(changes, "blocks");
         char ts[STATE_TS_SIZE];
 
@@ -352,7 +267,7 @@ Ephemeral *messages_post_ephemeral(Local *l, Channel *c, const char *user, json_
 
 void messages_change_ephemeral(Local *l, Ephemeral *e, json_t *fields)
 {
-        _cleanup_free_ char *text = messages_escape(json_str_or(fields, "text", ""));
+        _cleanup_free_ char *text = richtext_escape(json_str_or(fields, "text", ""));
 
         put_blocks(e->body, json_object_get(fields, "blocks"));
         json_put_str(e->body, "text", *text || !json_object_get(e->body, "blocks") ? text : FALLBACK_TEXT);

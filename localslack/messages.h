@@ -20,8 +20,3 @@ Ephemeral *messages_post_ephemeral(Local *l, Channel *c, const char *user, json_
                                    const char *thread_ts);
 void messages_change_ephemeral(Local *l, Ephemeral *e, json_t *fields /* stolen */);
 void messages_delete_ephemeral(Local *l, Ephemeral *e);
-
-/* Slack's rich_text block for a person's text: mentions and links become elements. */
-json_t *messages_rich_text(const char *text);
-/* The text with bare & escaped, as Slack stores what an app posts; owned. */
-char *messages_escape(const char *text);
