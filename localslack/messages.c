@@ -111,6 +111,22 @@ Message *messages_post_user(Local *l, Channel *c, const User *user, const char *
         return m;
 }
 
+Message *messages_post_notice(Local *l, Channel *c, const char *user, const char *subtype, const char *text,
+                              const json_t *extra)
+{
+        json_t *body = json_pack("{s:s,s:s,s:s,s:s}", "type", "message", "subtype", subtype, "user", user,
+                                 "text", text);
+        Message *m;
+
+        if (extra)
+                json_object_update(body, (json_t *) extra);
+        m = state_add_message(l->state, c, body, NULL);
+        emit(l, "message", c, m);
+        if (app_hears(l, c))
+                delivery_raise(l->delivery, message_event(c, m));
+        return m;
+}
+
 static json_t *bot_profile(const Local *l)
 {
         return json_pack("{s:s,s:s,s:s,s:s,s:b,s:I,s:{}}", "id", BOT_ID, "app_id", APP_ID, "name",

@@ -7,6 +7,9 @@
 /* A person's message. `extra` (borrowed, may be NULL) is merged into it (files, subtype, client_msg_id). */
 Message *messages_post_user(Local *l, Channel *c, const User *user, const char *text, Message *parent,
                             const json_t *extra);
+/* What Slack itself says in a channel: "<@U0ANN> has joined the channel", of subtype channel_join and so on. */
+Message *messages_post_notice(Local *l, Channel *c, const char *user, const char *subtype, const char *text,
+                              const json_t *extra);
 /* The app's message; `fields` (stolen): text, blocks, attachments, metadata, files, username, icons, subtype.
  */
 Message *messages_post_app(Local *l, Channel *c, json_t *fields, Message *parent, bool broadcast);
