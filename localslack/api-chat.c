@@ -312,11 +312,11 @@ static json_t *chat_get_permalink(ApiCall *c)
 ApiMethods api_chat_methods(void)
 {
         static const ApiMethod rows[] = {
-                {"chat.postMessage", chat_post_message, API_TOKEN_BOT, "chat:write", "channel"},
-                {"chat.update", chat_update, API_TOKEN_BOT, "chat:write", "channel,ts"},
-                {"chat.delete", chat_delete, API_TOKEN_BOT, "chat:write", "channel,ts"},
-                {"chat.postEphemeral", chat_post_ephemeral, API_TOKEN_BOT, "chat:write", "channel,user"},
-                {"chat.getPermalink", chat_get_permalink, API_TOKEN_BOT, NULL, "channel,message_ts"},
+                {"chat.postMessage", chat_post_message},
+                {"chat.update", chat_update},
+                {"chat.delete", chat_delete},
+                {"chat.postEphemeral", chat_post_ephemeral},
+                {"chat.getPermalink", chat_get_permalink},
         };
 
         return (ApiMethods){rows, ELEMENTSOF(rows)};

@@ -337,15 +337,13 @@ static json_t *conversations_members(ApiCall *c)
 ApiMethods api_conversations_methods(void)
 {
         static const ApiMethod rows[] = {
-                {"conversations.info", conversations_info, API_TOKEN_BOT, "channels:read", "channel"},
-                {"conversations.list", conversations_list, API_TOKEN_BOT, "channels:read", NULL},
-                {"conversations.history", conversations_history, API_TOKEN_BOT, "channels:history",
-                 "channel"},
-                {"conversations.replies", conversations_replies, API_TOKEN_BOT, "channels:history",
-                 "channel,ts"},
-                {"conversations.join", conversations_join, API_TOKEN_BOT, "channels:join", "channel"},
-                {"conversations.open", conversations_open, API_TOKEN_BOT, "im:write", NULL},
-                {"conversations.members", conversations_members, API_TOKEN_BOT, "channels:read", "channel"},
+                {"conversations.info", conversations_info},
+                {"conversations.list", conversations_list},
+                {"conversations.history", conversations_history},
+                {"conversations.replies", conversations_replies},
+                {"conversations.join", conversations_join},
+                {"conversations.open", conversations_open},
+                {"conversations.members", conversations_members},
         };
 
         return (ApiMethods){rows, ELEMENTSOF(rows)};

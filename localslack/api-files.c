@@ -156,10 +156,9 @@ void api_handle_download(Local *l, HttpRequest *req)
 ApiMethods api_files_methods(void)
 {
         static const ApiMethod rows[] = {
-                {"files.getUploadURLExternal", get_upload_url, API_TOKEN_BOT, "files:write",
-                 "filename,length"},
-                {"files.completeUploadExternal", complete_upload, API_TOKEN_BOT, "files:write", "files"},
-                {"files.info", files_info, API_TOKEN_BOT, "files:read", "file"},
+                {"files.getUploadURLExternal", get_upload_url},
+                {"files.completeUploadExternal", complete_upload},
+                {"files.info", files_info},
         };
 
         return (ApiMethods){rows, ELEMENTSOF(rows)};

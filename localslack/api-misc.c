@@ -246,22 +246,19 @@ static json_t *sessions_set_status(ApiCall *c)
 ApiMethods api_misc_methods(void)
 {
         static const ApiMethod rows[] = {
-                {"api.test", api_test, API_TOKEN_NONE, NULL, NULL},
-                {"auth.test", auth_test, API_TOKEN_BOT, NULL, NULL},
-                {"apps.connections.open", apps_connections_open, API_TOKEN_APP, NULL, NULL},
-                {"users.info", users_info, API_TOKEN_BOT, "users:read", "user"},
-                {"users.list", users_list, API_TOKEN_BOT, "users:read", NULL},
-                {"users.getPresence", users_get_presence, API_TOKEN_BOT, "users:read", NULL},
-                {"team.info", team_info, API_TOKEN_BOT, "team:read", NULL},
-                {"bots.info", bots_info, API_TOKEN_BOT, "users:read", NULL},
-                {"reactions.add", reactions_add, API_TOKEN_BOT, "reactions:write", "channel,name,timestamp"},
-                {"reactions.remove", reactions_remove, API_TOKEN_BOT, "reactions:write",
-                 "channel,name,timestamp"},
-                {"reactions.get", reactions_get, API_TOKEN_BOT, "reactions:read", "channel,timestamp"},
-                {"assistant.threads.setStatus", assistant_set_status, API_TOKEN_BOT, "chat:write",
-                 "channel_id,thread_ts"},
-                {"agents.sessions.setStatus", sessions_set_status, API_TOKEN_BOT, "chat:write",
-                 "channel_id,status"},
+                {"api.test", api_test},
+                {"auth.test", auth_test},
+                {"apps.connections.open", apps_connections_open},
+                {"users.info", users_info},
+                {"users.list", users_list},
+                {"users.getPresence", users_get_presence},
+                {"team.info", team_info},
+                {"bots.info", bots_info},
+                {"reactions.add", reactions_add},
+                {"reactions.remove", reactions_remove},
+                {"reactions.get", reactions_get},
+                {"assistant.threads.setStatus", assistant_set_status},
+                {"agents.sessions.setStatus", sessions_set_status},
         };
 
         return (ApiMethods){rows, ELEMENTSOF(rows)};

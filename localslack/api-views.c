@@ -108,10 +108,10 @@ static json_t *views_publish_method(ApiCall *c)
 ApiMethods api_views_methods(void)
 {
         static const ApiMethod rows[] = {
-                {"views.open", views_open_method, API_TOKEN_BOT, NULL, "trigger_id,view"},
-                {"views.push", views_push_method, API_TOKEN_BOT, NULL, "trigger_id,view"},
-                {"views.update", views_update_method, API_TOKEN_BOT, NULL, "view"},
-                {"views.publish", views_publish_method, API_TOKEN_BOT, NULL, "user_id,view"},
+                {"views.open", views_open_method},
+                {"views.push", views_push_method},
+                {"views.update", views_update_method},
+                {"views.publish", views_publish_method},
         };
 
         return (ApiMethods){rows, ELEMENTSOF(rows)};

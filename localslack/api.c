@@ -13,11 +13,6 @@
 #include "faults.h"
 #include "tcp.h"
 
-#define SCOPES                                                                                               \
-        "app_mentions:read,assistant:write,channels:history,channels:join,channels:read,chat:write,"         \
-        "chat:write.customize,chat:write.public,commands,files:read,files:write,groups:history,groups:read," \
-        "im:history,im:read,im:write,mpim:history,mpim:read,reactions:read,reactions:write,team:read,users:read"
-
 json_t *api_ok(void)
 {
         return json_pack("{s:b}", "ok", 1);
@@ -30,15 +25,24 @@ json_t *api_error(const char *error)
 
 json_t *api_invalid_arguments(const char *format, ...)
 {
-        json_t *answer = api_error("invalid_arguments");
         char text[256];
         va_list ap;
 
         va_start(ap, format);
         vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
-        json_object_set_new(answer, "response_metadata",
-                            json_pack("{s:[o]}", "messages", json_sprintf("[ERROR] %s", text)));
+        return api_invalid_list("invalid_arguments", json_pack("[s]", text));
+}
+
+json_t *api_invalid_list(const char *error, json_t *errors)
+{
+        json_t *answer = api_error(error), *messages = json_array(), *item;
+        size_t i;
+
+        json_array_foreach (errors, i, item)
+                json_array_append_new(messages, json_sprintf("[ERROR] %s", json_string_value(item)));
+        json_object_set_new(answer, "response_metadata", json_pack("{s:o}", "messages", messages));
+        json_decref(errors);
         return answer;
 }
 
@@ -168,16 +172,16 @@ Channel *api_find_channel(ApiCall *c, const char *name, bool open)
         bool was_open;
 
         if (!ch && open && text && (*text == 'U' || *text == 'W') && state_find_user(c->l->state, text))
-                ch = state_open_direct(c->l->state, (const char *[]){text, BOT_USER}, 2, true, &was_open);
-        /* What the app is not in and cannot join does not exist for it. */
-        if (ch && ch->kind != CHANNEL_PUBLIC && !channel_has_member(ch, BOT_USER))
+                ch = state_open_direct(c->l->state, (const char *[]){text, c->user_id}, 2, true, &was_open);
+        /* What the caller is not in and cannot join does not exist for it. */
+        if (ch && ch->kind != CHANNEL_PUBLIC && !channel_has_member(ch, c->user_id))
                 return NULL;
         return ch;
 }
 
 /* --- one call --- */
 
-static const ApiMethod *find_method(const char *name)
+const ApiMethod *api_find_method(const char *name)
 {
         const ApiMethods tables[] = {api_chat_methods(), api_conversations_methods(), api_misc_methods(),
                                      api_views_methods(), api_files_methods()};
@@ -187,90 +191,6 @@ static const ApiMethod *find_method(const char *name)
                         if (str_equal(tables[t].rows[i].name, name))
                                 return &tables[t].rows[i];
         return NULL;
-}
-
-/* NULL, or why the token does not do. */
-static const char *check_token(const Options *o, ApiToken kind, const char *token)
-{
-        bool is_bot = token && str_starts_with(token, "xoxb-"),
-             is_app = token && str_starts_with(token, "xapp-");
-        const char *wanted = is_bot ? o->bot_token : o->app_token;
-
-        if (kind == API_TOKEN_NONE)
-                return NULL;
-        if (str_empty(token))
-                return "not_authed";
-        if (!is_bot && !is_app)
-                return str_starts_with(token, "xox") ? "not_allowed_token_type" : "invalid_auth";
-        if (wanted && !str_equal(wanted, token))
-                return "invalid_auth";
-        if (is_bot != (kind == API_TOKEN_BOT))
-                return "not_allowed_token_type";
-        return NULL;
-}
-
-static bool scope_granted(const char *granted, const char *scope)
-{
-        size_t n = strlen(scope);
-
-        for (const char *p = granted; p; p = strchr(p, ','), p = p ? p + 1 : NULL)
-                if (strncmp(p, scope, n) == 0 && (p[n] == ',' || !p[n]))
-                        return true;
-        return false;
-}
-
-static json_t *check_required(const ApiMethod *m, const json_t *args)
-{
-        const char *p = m->required;
-
-        while (p && *p) {
-                size_t n = strcspn(p, ",");
-                _cleanup_free_ char *name = mem_strndup(p, n);
-                const json_t *v = json_object_get(args, name);
-
-                if (!v || json_is_null(v) || (json_is_string(v) && json_string_length(v) == 0))
-                        return api_invalid_arguments("missing required field: %s", name);
-                p += n + (p[n] == ',');
-        }
-        return NULL;
-}
-
-static const char *bearer_token(const HttpRequest *req)
-{
-        const char *header = http_request_header(req, "Authorization");
-
-        return header && strncasecmp(header, "Bearer ", 7) == 0 ? header + 7 : NULL;
-}
-
-/* `args` loses its token, so that none gets into the record. */
-static json_t *run(Local *l, HttpRequest *req, const char *method, const ApiMethod *m, json_t *args,
-                   const char *base_url)
-{
-        const char *token = bearer_token(req), *error;
-        _cleanup_free_ char *in_args = mem_strdup(arg_str(args, "token"));
-        bool is_get = str_equal(http_request_method(req), "GET");
-        ApiCall call = {.l = l, .method = method, .args = args, .base_url = base_url};
-        json_t *answer;
-
-        json_object_del(args, "token");
-        if (!m)
-                return json_pack("{s:b,s:s,s:s}", "ok", 0, "error", "unknown_method", "req_method", method);
-        if (m->token == API_TOKEN_APP && is_get)
-                return api_error("insecure_request");
-        /* An app-level token must be in the header (reference §1.1). */
-        if (!token && m->token != API_TOKEN_APP)
-                token = in_args;
-        error = check_token(l->options, m->token, token);
-        if (error)
-                return api_error(error);
-        if (m->scope && l->switches.scopes && !scope_granted(l->switches.scopes, m->scope)) {
-                answer = api_error("missing_scope");
-                json_put_str(answer, "needed", m->scope);
-                json_put_str(answer, "provided", l->switches.scopes);
-                return answer;
-        }
-        answer = check_required(m, args);
-        return answer ? answer : m->fn(&call);
 }
 
 static void record_call(Local *l, const char *method, const json_t *args, const char *response,
@@ -290,19 +210,19 @@ static void record_call(Local *l, const char *method, const json_t *args, const 
         }
 }
 
-static void respond(Local *l, HttpRequest *req, unsigned status, const char *scope, int64_t retry_after_s,
-                    const char *text)
+static void respond(HttpRequest *req, unsigned status, const ApiReply *reply, const char *text)
 {
         char id[33], retry[24];
         HttpHeader headers[] = {{"Content-Type", "application/json; charset=utf-8"},
-                                {"X-OAuth-Scopes", l->switches.scopes ? l->switches.scopes : SCOPES},
-                                {"X-Accepted-OAuth-Scopes", scope ? scope : ""},
+                                {"X-OAuth-Scopes", reply->granted_scopes},
+                                {"X-Accepted-OAuth-Scopes", reply->accepted_scopes},
                                 {"X-Slack-Req-Id", id},
                                 {"Retry-After", retry}};
 
         snprintf(id, sizeof(id), "%016" PRIx64 "%016" PRIx64, random_u64(), random_u64());
-        snprintf(retry, sizeof(retry), "%" PRId64, retry_after_s);
-        http_respond(req, status, headers, ELEMENTSOF(headers) - (retry_after_s < 0), text, strlen(text));
+        snprintf(retry, sizeof(retry), "%" PRId64, reply->retry_after_s);
+        http_respond(req, status, headers, ELEMENTSOF(headers) - (reply->retry_after_s < 0), text,
+                     strlen(text));
 }
 
 /* The answer that a fault gives instead of the method's; NULL when the method runs. */
@@ -318,31 +238,36 @@ static json_t *fault_answer(const Fault *f)
         }
 }
 
-static void answer_call(Local *l, HttpRequest *req, const char *method, const Fault *fault)
+static void answer_call(Local *l, HttpRequest *http, const char *method, const Fault *fault)
 {
-        const ApiMethod *m = find_method(method);
-        _cleanup_free_ char *base_url = api_base_url(req), *text = NULL;
-        _cleanup_json_ json_t *args = NULL, *answer = fault ? fault_answer(fault) : NULL;
-        unsigned status = fault && fault->action != FAULT_NONE ? fault->status : 200;
-        size_t n_body;
-        const char *body = http_request_body(req, &n_body);
-        const char *error = args_parse(http_request_header(req, "Content-Type"), body, n_body,
-                                       http_request_query(req), &args);
+        _cleanup_free_ char *base_url = api_base_url(http), *text = NULL;
+        ApiRequest req = {.method = method,
+                          .is_get = str_equal(http_request_method(http), "GET"),
+                          .authorization = http_request_header(http, "Authorization"),
+                          .content_type = http_request_header(http, "Content-Type"),
+                          .query = http_request_query(http),
+                          .base_url = base_url};
+        json_t *instead = fault ? fault_answer(fault) : NULL;
+        _cleanup_(api_reply_deinit) ApiReply reply;
+        unsigned status;
 
-        if (error)
-                args = json_object();
-        if (!answer)
-                answer = error ? api_error(error) : run(l, req, method, m, args, base_url);
-        json_object_del(args, "token");
-        text = json_dump(answer);
-        record_call(l, method, args, text, status, fault);
-        if (fault && (fault->action == FAULT_DROP_BEFORE || fault->action == FAULT_DROP_RESPONSE_AFTER))
-                tcp_hang_up(http_request_peer(req));
-        else if (fault && fault->action == FAULT_HTTP_500_AFTER)
-                respond(l, req, status, NULL, -1, "{\"ok\":false,\"error\":\"internal_error\"}");
+        req.body = http_request_body(http, &req.n_body);
+        if (instead)
+                api_run_instead(l, &req, instead, &reply);
         else
-                respond(l, req, status, m ? m->scope : NULL,
-                        fault && fault->action == FAULT_RATE_LIMIT ? fault->retry_after_s : -1, text);
+                api_run(l, &req, &reply);
+        status = fault && fault->action != FAULT_NONE ? fault->status : reply.retry_after_s >= 0 ? 429 : 200;
+        if (fault && fault->action == FAULT_RATE_LIMIT)
+                reply.retry_after_s = fault->retry_after_s;
+        text = json_dump(reply.answer);
+        record_call(l, method, reply.args, text, status, fault);
+        if (fault && (fault->action == FAULT_DROP_BEFORE || fault->action == FAULT_DROP_RESPONSE_AFTER))
+                tcp_hang_up(http_request_peer(http));
+        else
+                respond(http, status, &reply,
+                        fault && fault->action == FAULT_HTTP_500_AFTER
+                                ? "{\"ok\":false,\"error\":\"internal_error\"}"
+                                : text);
 }
 
 typedef struct Delayed {

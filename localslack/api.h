@@ -1,24 +1,24 @@
-/* The Web API: one row per method. Handlers see decoded arguments and return the answer; transport, tokens,
- * scopes, required arguments, faults and the record of calls are dealt with around them (api.c). */
+/* The Web API: what Slack asks of a call (methods.h) is looked at in api-frame.c, the answer's transport,
+ * faults and the record of calls in api.c; handlers see decoded arguments and return the answer. */
 #pragma once
 
 #include "local.h"
+#include "methods.h"
 
 typedef struct ApiCall {
         Local *l;
         const char *method;
         const json_t *args;
         const char *base_url; /* "http://127.0.0.1:3000": what the client calls us */
+        unsigned token;       /* TOKEN_BOT, TOKEN_USER …, TOKEN_NONE */
+        const char *user_id;  /* on whose behalf: the app's bot user, or the person of a user token */
+        const char *granted;  /* scopes; NULL: all */
 } ApiCall;
 
-typedef enum ApiToken { API_TOKEN_BOT, API_TOKEN_APP, API_TOKEN_NONE } ApiToken;
-
+/* A handler. What is asked before it runs is the row of the same name in methods.c. */
 typedef struct ApiMethod {
         const char *name;
         json_t *(*fn)(ApiCall *c); /* a new answer, "ok" included */
-        ApiToken token;
-        const char *scope;    /* NULL: none needed */
-        const char *required; /* "channel,ts": missing ones are refused before the handler runs */
 } ApiMethod;
 
 typedef struct ApiMethods {
@@ -30,6 +30,29 @@ ApiMethods api_conversations_methods(void);
 ApiMethods api_misc_methods(void);
 ApiMethods api_views_methods(void);
 ApiMethods api_files_methods(void);
+const ApiMethod *api_find_method(const char *name); /* NULL: there is no such method */
+
+/* A call as it came, without its transport. Borrowed; what was not sent is NULL, or "" for the query. */
+typedef struct ApiRequest {
+        const char *method; /* "chat.postMessage" */
+        bool is_get;
+        const char *authorization, *content_type, *query, *base_url, *body;
+        size_t n_body;
+} ApiRequest;
+
+typedef struct ApiReply {
+        json_t *args;          /* owned; without the token */
+        json_t *answer;        /* owned */
+        int64_t retry_after_s; /* >= 0: answered with 429 */
+        char *accepted_scopes; /* owned, for X-Accepted-OAuth-Scopes */
+        char *granted_scopes;  /* owned, for X-OAuth-Scopes */
+} ApiReply;
+
+/* Runs a call: encoding, token, scopes, rate, required arguments, and then the method. */
+void api_run(Local *l, const ApiRequest *req, ApiReply *ret);
+/* The same, but `answer` (stolen) is what was decided without running the method. */
+void api_run_instead(Local *l, const ApiRequest *req, json_t *answer, ApiReply *ret);
+void api_reply_deinit(ApiReply *r);
 
 /* Answers a request to /api/<method>. */
 void api_handle(Local *l, HttpRequest *req);
@@ -45,9 +68,13 @@ json_t *api_ok(void);
 json_t *api_error(const char *error);
 /* invalid_arguments with one message, as Slack words it. */
 json_t *api_invalid_arguments(const char *format, ...) PRINTF_LIKE(1, 2);
+/* invalid_arguments with all of `errors` (stolen), texts. */
+json_t *api_invalid_list(const char *error, json_t *errors);
 void api_add_warning(json_t *answer, const char *warning);
+/* missing_scope, with what is needed and what is there. */
+json_t *api_missing_scope(const ApiCall *c, const char *needed);
 
-/* The channel that an argument names, if the app may see it: id, "#name", or with `open` a user's id. */
+/* The channel that an argument names, if the caller may see it: id, "#name", or with `open` a user's id. */
 Channel *api_find_channel(ApiCall *c, const char *name, bool open);
 /* Slack's check of what a message says: text, blocks, attachments, metadata, markdown_text. NULL and the
  * fields to store (new), or the answer with the error. `warning` may be set to a static text. */

@@ -6,9 +6,12 @@
 
 #include "net/url.h"
 
+#define NAME_MAX_CHARS 100
+
 /* Arguments whose value is JSON; a form can carry them as text only. */
-static const char *const json_args[] = {"attachments", "blocks",  "chunks", "files",    "loading_messages",
-                                        "metadata",    "prompts", "view",   "file_ids", "message"};
+static const char *const json_args[] = {
+        "attachments", "blocks",  "chunks",  "files",    "loading_messages", "metadata",    "prompts", "view",
+        "file_ids",    "message", "changes", "criteria", "document_content", "channel_ids", "user_ids"};
 
 static bool is_json_arg(const char *name)
 {
@@ -84,6 +87,8 @@ static const char *put_multipart(json_t *args, const char *content_type, const c
         return error;
 }
 
+static char *header_parameter(const char *line, size_t n_line, const char *name);
+
 static bool is_type(const char *content_type, const char *name)
 {
         size_t n = strlen(name);
@@ -111,6 +116,58 @@ const char *args_parse(const char *content_type, const char *body, size_t n_body
                 error = "invalid_post_type";
         if (error)
                 return error;
+        *ret = take(args);
+        return NULL;
+}
+
+/* The value of charset= of a content type; owned, NULL when there is none. */
+static char *charset_of(const char *content_type)
+{
+        return content_type ? header_parameter(content_type, strlen(content_type), "charset") : NULL;
+}
+
+/* "a[]" and "a[b]" are how other frameworks send arrays; Slack says so. */
+static const char *check_names(const json_t *args)
+{
+        const char *name;
+        json_t *value;
+
+        json_object_foreach ((json_t *) args, name, value) {
+                const char *end = name;
+
+                while (isalnum((unsigned char) *end) || *end == '_')
+                        end++;
+                if (*end || end == name || end - name > NAME_MAX_CHARS)
+                        return *end == '[' && end > name ? "invalid_array_arg" : "invalid_arg_name";
+        }
+        return NULL;
+}
+
+const char *args_parse_call(const char *content_type, const char *body, size_t n_body, const char *query,
+                            bool with_json, json_t **ret, const char **ret_warning)
+{
+        bool is_json = content_type && is_type(content_type, "application/json"),
+             is_form = content_type && is_type(content_type, "application/x-www-form-urlencoded");
+        _cleanup_free_ char *charset = charset_of(content_type);
+        _cleanup_json_ json_t *args = NULL;
+        const char *error;
+
+        *ret_warning = NULL;
+        if (n_body > 0 && str_empty(content_type))
+                return "missing_post_type";
+        if (charset && strcasecmp(charset, "utf-8") != 0 && strcasecmp(charset, "iso-8859-1") != 0)
+                return "invalid_charset";
+        if (content_type && is_type(content_type, "multipart/form-data") && n_body == 0)
+                return "request_timeout";
+        error = args_parse(content_type, body, is_json && !with_json ? 0 : n_body, query, &args);
+        if (!error)
+                error = check_names(args);
+        if (error)
+                return error;
+        if (is_json && !charset)
+                *ret_warning = "missing_charset";
+        else if (is_form && charset)
+                *ret_warning = "superfluous_charset";
         *ret = take(args);
         return NULL;
 }

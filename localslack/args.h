@@ -10,6 +10,11 @@
 const char *args_parse(const char *content_type, const char *body, size_t n_body, const char *query,
                        json_t **ret);
 
+/* The same for one method: JSON is read only `with_json`, a body without a type is refused, and so is a name
+ * that no argument can have. `*ret_warning` becomes missing_charset, superfluous_charset or NULL (static). */
+const char *args_parse_call(const char *content_type, const char *body, size_t n_body, const char *query,
+                            bool with_json, json_t **ret, const char **ret_warning);
+
 /* Readers that accept both JSON types and the texts that forms are limited to. */
 const char *arg_str(const json_t *args, const char *name);          /* NULL when absent or not a string */
 bool arg_bool(const json_t *args, const char *name, bool fallback); /* true, "true", "1", 1 */

@@ -72,6 +72,7 @@ void local_init(Local *l, Loop *loop, const Options *options)
         l->files = files_new();
         l->feed = feed_new(loop);
         l->faults = faults_new();
+        l->rate = rate_new();
         record_ring_init(&l->calls, CALLS_KEPT, CALLS_BYTES_MAX);
         record_ring_init(&l->frames, FRAMES_KEPT, FRAMES_BYTES_MAX);
         record_ring_init(&l->outcomes, OUTCOMES_KEPT, OUTCOMES_BYTES_MAX);
@@ -87,6 +88,7 @@ void local_deinit(Local *l)
         bench_free(l->bench);
         feed_free(l->feed);
         faults_free(l->faults);
+        rate_free(l->rate);
         views_free(l->views);
         files_free(l->files);
         tickets_free(l->tickets);
@@ -115,4 +117,5 @@ void local_reset_workspace(Local *l)
         l->views = views_new();
         l->files = files_new();
         l->tickets = tickets_new();
+        rate_clear(l->rate);
 }

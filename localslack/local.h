@@ -6,6 +6,7 @@
 #include "feed.h"
 #include "files.h"
 #include "options.h"
+#include "rate.h"
 #include "record.h"
 #include "state.h"
 #include "switches.h"
@@ -30,6 +31,7 @@ typedef struct Local {
         Socketmode *sockets;
         Delivery *delivery;
         Faults *faults;
+        Rate *rate;
         Bench *bench;
 } Local;
 

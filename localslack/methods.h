@@ -11,9 +11,10 @@
 #define TOKEN_APP    4u /* xapp- */
 #define TOKEN_CONFIG 8u /* xoxe.xoxp-: of app configurations */
 
-/* How arguments may come, as bits. A form (urlencoded or multipart) is always read. */
-#define CALL_GET  1u /* a GET with a query string: methods that only read */
-#define CALL_JSON 2u /* a JSON body; where it is not read, its arguments are missing */
+/* How a call may come, as bits. A form (urlencoded or multipart) and a query string are always read; a GET is
+ * served for every method that does not insist on POST, whatever the documentation prefers. */
+#define CALL_JSON 1u /* a JSON body; where it is not read, its arguments are missing */
+#define CALL_POST 2u /* a GET is an insecure_request */
 
 typedef enum Tier {
         TIER_NONE,  /* not limited */
@@ -33,7 +34,8 @@ typedef struct Method {
         unsigned tokens, calls;
         Tier tier;
         const char *bot_scopes, *user_scopes;
-        const char *required; /* "channel,ts": missing ones are refused before the method runs */
+        /* "channel,ts": without these the method does not run. They are texts, but for "view:any". */
+        const char *required;
 } Method;
 
 /* NULL: there is no such method. */

@@ -2,11 +2,15 @@
 
 #include <stdio.h>
 
+#include "base/digest.h"
+
 static void user_free(User *u)
 {
         free(u->id);
         free(u->name);
         free(u->real_name);
+        free(u->email);
+        free(u->title);
         free(u);
 }
 
@@ -17,14 +21,27 @@ static void message_free(Message *m)
         free(m);
 }
 
+static void note_deinit(ChannelNote *note)
+{
+        free(note->value);
+        free(note->creator);
+}
+
 static void channel_free(Channel *c)
 {
         for (size_t i = 0; i < c->n_messages; i++)
                 message_free(c->messages[i]);
         for (size_t i = 0; i < c->n_members; i++)
                 free(c->members[i]);
+        note_deinit(&c->topic);
+        note_deinit(&c->purpose);
+        json_decref(c->previous_names);
+        json_decref(c->pins);
+        json_decref(c->bookmarks);
+        json_decref(c->last_read);
         free(c->messages);
         free(c->members);
+        free(c->creator);
         free(c->id);
         free(c->name);
         free(c);
@@ -46,6 +63,7 @@ State *state_new(const char *app_name, int64_t (*clock_ms)(void))
         s->clock_ms = clock_ms;
         s->client_msg_ids = json_object();
         s->statuses = json_object();
+        s->revoked = json_object();
         s->app_name = mem_strdup(app_name);
         state_add_user(s, "U0ANN", "ann", "Ann", false);
         state_add_user(s, "U0BOB", "bob", "Bob", false);
@@ -71,6 +89,7 @@ void state_free(State *s)
                 ephemeral_free(s->ephemerals[i]);
         json_decref(s->client_msg_ids);
         json_decref(s->statuses);
+        json_decref(s->revoked);
         free(s->app_name);
         free(s);
 }
@@ -125,6 +144,8 @@ User *state_add_user(State *s, const char *id, const char *name, const char *rea
         u->name = mem_strdup(name);
         u->real_name = mem_strdup(real_name ? real_name : name);
         u->is_bot = is_bot;
+        if (!is_bot)
+                u->email = mem_printf("%s@example.com", name);
         s->users[s->n_users++] = u;
         return u;
 }
@@ -152,6 +173,11 @@ Channel *state_add_channel(State *s, const char *id, const char *name, ChannelKi
         c->name = mem_strdup(name);
         c->kind = kind;
         c->created_s = s->clock_ms() / 1000;
+        c->creator = mem_strdup(s->n_users ? s->users[0]->id : BOT_USER);
+        c->previous_names = json_array();
+        c->pins = json_array();
+        c->bookmarks = json_array();
+        c->last_read = json_object();
         s->channels[s->n_channels++] = c;
         return c;
 }
@@ -205,6 +231,18 @@ void channel_add_member(Channel *c, const char *user)
         c->members[c->n_members++] = mem_strdup(user);
 }
 
+bool channel_remove_member(Channel *c, const char *user)
+{
+        for (size_t i = 0; i < c->n_members; i++)
+                if (str_equal(c->members[i], user)) {
+                        free(c->members[i]);
+                        memmove(c->members + i, c->members + i + 1, (c->n_members - i - 1) * sizeof(char *));
+                        c->n_members--;
+                        return true;
+                }
+        return false;
+}
+
 const char *channel_type_name(const Channel *c)
 {
         static const char *const names[] = {[CHANNEL_PUBLIC] = "channel",
@@ -218,6 +256,81 @@ const char *channel_type_name(const Channel *c)
 bool channel_is_direct(const Channel *c)
 {
         return c->kind == CHANNEL_IM || c->kind == CHANNEL_MPIM;
+}
+
+void channel_rename(Channel *c, const char *name)
+{
+        json_array_insert_new(c->previous_names, 0, json_string(c->name));
+        if (json_array_size(c->previous_names) > STATE_NAMES_KEPT)
+                json_array_remove(c->previous_names, STATE_NAMES_KEPT);
+        mem_strset(&c->name, name);
+}
+
+void channel_note_set(ChannelNote *note, const char *value, const char *user, int64_t now_s)
+{
+        mem_strset(&note->value, value);
+        mem_strset(&note->creator, user);
+        note->set_s = now_s;
+}
+
+static size_t find_in(const json_t *array, const char *key, const char *value);
+
+size_t channel_find_pin(const Channel *c, const char *ts)
+{
+        return find_in(c->pins, "ts", ts);
+}
+
+bool channel_add_pin(Channel *c, const char *ts, const char *user, int64_t now_s)
+{
+        if (channel_find_pin(c, ts) != SIZE_MAX || json_array_size(c->pins) >= STATE_PINS_MAX)
+                return false;
+        json_array_append_new(
+                c->pins, json_pack("{s:s,s:s,s:I}", "ts", ts, "user", user, "created", (json_int_t) now_s));
+        return true;
+}
+
+bool channel_remove_pin(Channel *c, const char *ts)
+{
+        size_t i = channel_find_pin(c, ts);
+
+        return i != SIZE_MAX && json_array_remove(c->pins, i) == 0;
+}
+
+json_t *channel_find_bookmark(const Channel *c, const char *id, size_t *ret_index)
+{
+        size_t i = find_in(c->bookmarks, "id", id);
+
+        if (ret_index)
+                *ret_index = i;
+        return i == SIZE_MAX ? NULL : json_array_get(c->bookmarks, i);
+}
+
+static void token_key(const char *token, char ret[65])
+{
+        uint8_t digest[32];
+
+        digest_sha256(token, strlen(token), digest);
+        digest_hex(digest, sizeof(digest), ret);
+}
+
+void state_revoke_token(State *s, const char *token)
+{
+        char key[65];
+
+        token_key(token, key);
+        json_object_set_new(s->revoked, key, json_true());
+        if (json_object_size(s->revoked) > STATE_REVOKED_MAX)
+                json_object_del(s->revoked, json_object_iter_key(json_object_iter(s->revoked)));
+}
+
+bool state_token_revoked(const State *s, const char *token)
+{
+        char key[65];
+
+        if (json_object_size(s->revoked) == 0)
+                return false;
+        token_key(token, key);
+        return json_object_get(s->revoked, key) != NULL;
 }
 
 static void push(Message ***array, size_t *n, size_t *size, Message *m)
@@ -253,6 +366,7 @@ static void evict_oldest(Channel *c)
         size_t n = c->n_messages / 8 + 1;
 
         for (size_t i = 0; i < n; i++) {
+                channel_remove_pin(c, c->messages[i]->ts);
                 unlink_thread(c->messages[i]);
                 message_free(c->messages[i]);
         }
@@ -314,6 +428,7 @@ void state_remove_message(State *s, Channel *c, Message *m)
         size_t i = channel_lower_bound(c, m->ts);
 
         (void) s;
+        channel_remove_pin(c, m->ts);
         if (m->n_replies > 0) {
                 json_object_clear(m->body);
                 json_put_str(m->body, "type", "message");

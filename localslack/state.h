@@ -16,6 +16,11 @@
 #define STATE_CLIENT_MSG_IDS_MAX 50000
 #define STATE_REACTIONS_MAX      50 /* different emoji on one message */
 #define STATE_STATUSES_MAX       1000
+#define STATE_PINS_MAX           100 /* per channel */
+#define STATE_BOOKMARKS_MAX      100 /* per channel */
+#define STATE_NAMES_KEPT         20  /* of a channel's earlier names */
+#define STATE_REVOKED_MAX        1000
+#define STATE_TOPIC_MAX          250 /* characters of a topic or purpose */
 
 #define TEAM_ID  "T0LOCAL"
 #define APP_ID   "A0LOCAL"
@@ -25,7 +30,9 @@
 
 typedef struct User {
         char *id, *name, *real_name;
-        bool is_bot, is_away;
+        char *email; /* NULL for bots */
+        char *title; /* of the profile; may be NULL */
+        bool is_bot, is_away, is_deleted;
 } User;
 
 typedef struct Message {
@@ -38,9 +45,21 @@ typedef struct Message {
 
 typedef enum ChannelKind { CHANNEL_PUBLIC, CHANNEL_PRIVATE, CHANNEL_IM, CHANNEL_MPIM } ChannelKind;
 
+/* A topic or a purpose. */
+typedef struct ChannelNote {
+        char *value, *creator; /* NULL: never set */
+        int64_t set_s;
+} ChannelNote;
+
 typedef struct Channel {
-        char *id, *name;
+        char *id, *name, *creator;
         ChannelKind kind;
+        bool is_archived, is_closed; /* is_closed: a direct message that the app has put away */
+        ChannelNote topic, purpose;
+        json_t *previous_names; /* texts, newest first */
+        json_t *pins;           /* {"ts", "user", "created"}, oldest first */
+        json_t *bookmarks;      /* as Slack shows them, oldest first */
+        json_t *last_read;      /* user → ts */
         char **members;
         size_t n_members;
         Message **messages; /* by ts, replies included */
@@ -66,6 +85,7 @@ typedef struct State {
         Ephemeral *ephemerals[STATE_EPHEMERALS_MAX]; /* oldest first */
         size_t n_ephemerals;
         json_t *client_msg_ids; /* id → {"channel", "ts"}, oldest first */
+        json_t *revoked;        /* digests of tokens → true, oldest first */
         json_t *statuses;       /* "C…:ts" → {"status", "loading_messages", "expires_ms", "session"?} */
         char *app_name;
 } State;
@@ -91,9 +111,25 @@ Channel *state_add_channel(State *s, const char *id, const char *name, ChannelKi
 Channel *state_open_direct(State *s, const char *const *users, size_t n_users, bool create,
                            bool *ret_was_open);
 bool channel_has_member(const Channel *c, const char *user);
-void channel_add_member(Channel *c, const char *user); /* at most STATE_USERS_MAX, no doubles */
-const char *channel_type_name(const Channel *c);       /* "channel", "group", "im", "mpim" */
+void channel_add_member(Channel *c, const char *user);    /* at most STATE_USERS_MAX, no doubles */
+bool channel_remove_member(Channel *c, const char *user); /* false: was not in it */
+const char *channel_type_name(const Channel *c);          /* "channel", "group", "im", "mpim" */
 bool channel_is_direct(const Channel *c);
+
+/* The new name is free, says the caller; the old one is remembered. */
+void channel_rename(Channel *c, const char *name);
+void channel_note_set(ChannelNote *note, const char *value, const char *user, int64_t now_s);
+
+/* Pins name messages by ts. False: it is (not) pinned already, or there are STATE_PINS_MAX. */
+size_t channel_find_pin(const Channel *c, const char *ts); /* SIZE_MAX: not pinned */
+bool channel_add_pin(Channel *c, const char *ts, const char *user, int64_t now_s);
+bool channel_remove_pin(Channel *c, const char *ts);
+/* Borrowed; NULL: there is none with this id. `ret_index` may be NULL. */
+json_t *channel_find_bookmark(const Channel *c, const char *id, size_t *ret_index);
+
+/* Only digests of revoked tokens are kept. */
+void state_revoke_token(State *s, const char *token);
+bool state_token_revoked(const State *s, const char *token);
 
 /* Appends `body` (stolen) with a new ts; `parent` makes it a reply. Sets ts, thread_ts and parent_user_id. */
 Message *state_add_message(State *s, Channel *c, json_t *body, Message *parent);

@@ -71,6 +71,12 @@ const SwitchRow switch_rows[] = {
               "failed HTTP deliveries of the last hour (20 at least) that end the subscription; 0 = never"),
         ON_OFF(rate_limits, true, "the rate tiers of the Web API, with 429 and Retry-After"),
         REAL(rate_scale, 1, 0.0001, 1000, "factor on the time in which their buckets fill; small in tests"),
+        ON_OFF(history_limited, false,
+               "conversations.history and replies as for apps distributed outside the Marketplace: one call a "
+               "minute, 15 messages"),
+        CHOICE(token_state, TOKENS_VALID, "valid|account_inactive|token_revoked|token_expired",
+               "what every token is answered with"),
+        ON_OFF(home_tab, true, "the app has a Home tab; without it views.publish says not_enabled"),
         ON_OFF(record_frames, true, "frames are recorded; off for measurements of the last microsecond"),
 };
 const size_t n_switch_rows = ELEMENTSOF(switch_rows);

@@ -7,6 +7,7 @@
 
 /* The order is that of the names in the table of switches.c. */
 typedef enum PongMode { PONGS_ALL, PONGS_ONCE, PONGS_NONE } PongMode;
+typedef enum TokenState { TOKENS_VALID, TOKENS_INACTIVE, TOKENS_REVOKED, TOKENS_EXPIRED } TokenState;
 
 typedef struct Switches {
         double retry_scale;     /* of the waits between redeliveries, 0 s, 60 s, 300 s */
@@ -31,6 +32,9 @@ typedef struct Switches {
         char *thread_full_error; /* what chat.postMessage says beyond it */
         int64_t events_per_hour; /* above it, one app_rate_limited a minute instead; 0 = no limit */
         bool rate_limits;        /* the tiers of the Web API */
+        bool history_limited;    /* conversations.history and replies: 1 call a minute, 15 messages */
+        TokenState token_state;  /* of every token: account_inactive and so on */
+        bool home_tab;           /* the app has a Home tab */
         double rate_scale;       /* of their minutes: 0.01 makes a minute 600 ms */
         int64_t http_disable_percent; /* failed HTTP deliveries of an hour that end the subscription; 0 = none
                                        */

@@ -34,7 +34,7 @@ export function prepare() {
 
 /** Slack; `post` and `get` are its control interface, `call` the Web API. */
 export async function startSlack() {
-  const child = startPinned(CORES.load, programs.localslack, ['--listen', '127.0.0.1:0', '--quiet'], {
+  const child = startPinned(CORES.load, programs.localslack, ['--listen', '127.0.0.1:0', '--quiet', '--no-rate-limits'], {
     env: { PATH: process.env.PATH },
   });
   const [, url] = await child.output(/listening on (http:\S+)/, 10_000);

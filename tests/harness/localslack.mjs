@@ -83,11 +83,12 @@ export class LocalSlack {
   #child;
   #feed;
 
-  /** `args`: more options of the program; `port`: the same one again after a kill. */
+  /** `args`: more options of the program ('--switch', 'rate_limits=true' for the limits of the Web API); `port`: the
+      same one again after a kill. */
   static async start({ args = [], port = 0 } = {}) {
     const slack = new LocalSlack();
     const binary = process.env.LOCALSLACK_BIN || DEFAULT_BINARY;
-    slack.#child = new Child(binary, ['--listen', `127.0.0.1:${port}`, ...args], { env: { PATH: process.env.PATH } });
+    slack.#child = new Child(binary, ['--listen', `127.0.0.1:${port}`, '--no-rate-limits', ...args], { env: { PATH: process.env.PATH } });
     const [, url] = await slack.#child.output(/listening on (http:\S+)/, 10_000);
     slack.url = url;
     slack.apiUrl = `${url}/api/`;
