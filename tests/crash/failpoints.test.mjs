@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
 
-import { startCrashWorld } from './world.mjs';
+import { generator, startCrashWorld } from './world.mjs';
 
 const SOURCES = fileURLToPath(new URL('../../src', import.meta.url));
 const FULL = process.env.CRASH_FULL === '1';
@@ -87,17 +87,6 @@ if (FULL) {
       }
     });
   }
-}
-
-/** Mulberry32: a small generator that can be seeded. */
-function generator(seed) {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), a | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const PEOPLE = 3; // talk at the same time

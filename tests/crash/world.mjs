@@ -22,6 +22,7 @@ class Supervisor {
   #options;
   #ending = false;
   #loop = null;
+  #signals = ['SIGKILL'];
   kills = 0;
   current = null;
 
@@ -52,11 +53,16 @@ class Supervisor {
       if (this.current) {
         const { signal } = await this.current.exited();
         if (this.#ending) return;
-        assert.equal(signal, 'SIGKILL', `the gateway ended by itself:\n${this.current.log().slice(-4000)}`);
+        assert.ok(this.#signals.includes(signal), `the gateway ended by itself (${signal}):\n${this.current.log().slice(-4000)}`);
         this.kills++;
       }
       await this.#spawn(arm);
     }
+  }
+
+  /** Ends that count as kills, beside SIGKILL. */
+  mayEndBy(...signals) {
+    this.#signals.push(...signals);
   }
 
   /** kill -9, at whatever it is doing. */
@@ -83,7 +89,8 @@ class Supervisor {
   }
 }
 
-export async function startCrashWorld({ env } = {}) {
+/** `envFor(directory)` gives the gateway further variables that depend on where its state is. */
+export async function startCrashWorld({ env, envFor = () => ({}) } = {}) {
   const scratch = await mkdtemp(join(tmpdir(), 'crash-'));
   const port = await freePort();
   const slack = await startLocalSlack();
@@ -96,7 +103,7 @@ export async function startCrashWorld({ env } = {}) {
     stateDir: scratch,
     port,
     bridgeToken: TOKEN,
-    env: { GATEWAY_PROGRESS_INTERVAL_MS: '1000', ...env },
+    env: { GATEWAY_PROGRESS_INTERVAL_MS: '1000', ...env, ...envFor(scratch) },
   });
   const world = { slack, opencode, gateway, scratch };
   const patience = keepDelivering(slack);
@@ -323,4 +330,15 @@ class Exchange {
       assert.deepEqual(marks.sort(), ['eyes', 'white_check_mark'], this.#say('the marks of what was taken and is done'));
     }
   }
+}
+
+/** Mulberry32: a small generator that can be seeded. */
+export function generator(seed) {
+  let a = seed >>> 0;
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), a | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
