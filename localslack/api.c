@@ -183,7 +183,7 @@ Channel *api_find_channel(ApiCall *c, const char *name, bool open)
 
 const ApiMethod *api_find_method(const char *name)
 {
-        const ApiMethods tables[] = {api_chat_methods(), api_conversations_methods(), api_misc_methods(),
+        const ApiMethods tables[] = {api_chat_methods(), api_stream_methods(), api_conversations_methods(), api_misc_methods(),
                                      api_views_methods(), api_files_methods()};
 
         for (size_t t = 0; t < ELEMENTSOF(tables); t++)

@@ -26,6 +26,7 @@ typedef struct ApiMethods {
         size_t n;
 } ApiMethods;
 ApiMethods api_chat_methods(void);
+ApiMethods api_stream_methods(void);
 ApiMethods api_conversations_methods(void);
 ApiMethods api_misc_methods(void);
 ApiMethods api_views_methods(void);
@@ -76,9 +77,6 @@ json_t *api_missing_scope(const ApiCall *c, const char *needed);
 
 /* The channel that an argument names, if the caller may see it: id, "#name", or with `open` a user's id. */
 Channel *api_find_channel(ApiCall *c, const char *name, bool open);
-/* Slack's check of what a message says: text, blocks, attachments, metadata, markdown_text. NULL and the
- * fields to store (new), or the answer with the error. `warning` may be set to a static text. */
-json_t *api_check_content(ApiCall *c, bool is_update, json_t **ret_fields, const char **ret_warning);
 
 /* One page of `n` items starting at the cursor of the call; false: invalid_cursor or invalid_limit in
  * *ret_error. */

@@ -5,6 +5,7 @@
 #include "delivery.h"
 #include "faults.h"
 #include "socketmode.h"
+#include "streams.h"
 
 #define CALLS_KEPT         20000
 #define CALLS_BYTES_MAX    (128u << 20)
@@ -79,6 +80,7 @@ void local_init(Local *l, Loop *loop, const Options *options)
         l->sockets = socketmode_new(l);
         l->delivery = delivery_new(l);
         l->bench = bench_new(l);
+        l->streams = streams_new(l);
 }
 
 void local_deinit(Local *l)
@@ -86,6 +88,7 @@ void local_deinit(Local *l)
         socketmode_free(l->sockets);
         delivery_free(l->delivery);
         bench_free(l->bench);
+        streams_free(l->streams);
         feed_free(l->feed);
         faults_free(l->faults);
         rate_free(l->rate);
@@ -118,4 +121,5 @@ void local_reset_workspace(Local *l)
         l->files = files_new();
         l->tickets = tickets_new();
         rate_clear(l->rate);
+        streams_clear(l->streams);
 }

@@ -17,6 +17,7 @@ typedef struct Socketmode Socketmode;
 typedef struct Delivery Delivery;
 typedef struct Faults Faults;
 typedef struct Bench Bench;
+typedef struct Streams Streams;
 
 typedef struct Local {
         Loop *loop;
@@ -33,6 +34,7 @@ typedef struct Local {
         Faults *faults;
         Rate *rate;
         Bench *bench;
+        Streams *streams;
 } Local;
 
 /* `options` must live as long as `l`. */

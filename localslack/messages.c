@@ -150,21 +150,36 @@ static void put_blocks(json_t *body, const json_t *blocks)
                 json_object_del(body, "blocks");
 }
 
+/* Blocks and text; a message of blocks alone says in its text that there is more to see. */
+static void put_text(json_t *body, const json_t *fields)
+{
+        _cleanup_free_ char *text = richtext_escape(json_str_or(fields, "text", ""));
+
+        put_blocks(body, json_object_get(fields, "blocks"));
+        json_put_str(body, "text", *text || !json_object_get(body, "blocks") ? text : FALLBACK_TEXT);
+}
+
+/* With a person's token the app speaks as that person. */
+static void put_author(const Local *l, json_t *body, const char *user)
+{
+        json_put_str(body, "user", user);
+        json_put_str(body, "team", TEAM_ID);
+        json_put_str(body, "app_id", APP_ID);
+        if (!str_equal(user, BOT_USER))
+                return;
+        json_put_str(body, "bot_id", BOT_ID);
+        json_object_set_new(body, "bot_profile", bot_profile(l));
+}
+
 static json_t *app_body(Local *l, json_t *fields)
 {
-        static const char *const copied[] = {"attachments", "metadata", "files", "username",
-                                             "icons",       "subtype",  "upload"};
-        _cleanup_free_ char *text = richtext_escape(json_str_or(fields, "text", ""));
+        static const char *const copied[] = {"attachments", "metadata", "files",  "username",
+                                             "icons",       "subtype",  "upload", "streaming_state"};
         json_t *body = json_object();
 
         json_put_str(body, "type", "message");
-        json_put_str(body, "user", BOT_USER);
-        json_put_str(body, "bot_id", BOT_ID);
-        json_put_str(body, "app_id", APP_ID);
-        json_put_str(body, "team", TEAM_ID);
-        json_object_set_new(body, "bot_profile", bot_profile(l));
-        put_blocks(body, json_object_get(fields, "blocks"));
-        json_put_str(body, "text", *text || !json_object_get(body, "blocks") ? text : FALLBACK_TEXT);
+        put_author(l, body, json_str_or(fields, "user", BOT_USER));
+        put_text(body, fields);
         for (size_t i = 0; i < ELEMENTSOF(copied); i++)
                 if (json_object_get(fields, copied[i]))
                         json_object_set(body, copied[i], json_object_get(fields, copied[i]));
@@ -193,6 +208,21 @@ Message *messages_post_app(Local *l, Channel *c, json_t *fields, Message *parent
         return m;
 }
 
+void messages_stream(Local *l, Channel *c, Message *m, json_t *fields, bool raise)
+{
+        static const char *const replaced[] = {"metadata", "streaming_state"};
+        _cleanup_json_ json_t *previous = raise ? json_deep_copy(m->body) : NULL;
+
+        put_text(m->body, fields);
+        for (size_t i = 0; i < ELEMENTSOF(replaced); i++)
+                if (json_object_get(fields, replaced[i]))
+                        json_object_set(m->body, replaced[i], json_object_get(fields, replaced[i]));
+        json_decref(fields);
+        emit(l, "update", c, m);
+        if (raise && app_hears(l, c) && l->switches.own_messages)
+                raise_change(l, c, "message_changed", m->ts, message_render(m, false), take(previous));
+}
+
 void messages_change(Local *l, Channel *c, Message *m, const json_t *changes, const char *editor)
 {
         static const char *const replaced[] = {"attachments", "metadata", "files"};
@@ -217,6 +247,18 @@ void messages_change(Local *l, Channel *c, Message *m, const json_t *changes, co
         emit(l, "update", c, m);
         if (app_hears(l, c) && (l->switches.own_messages || !json_str(m->body, "bot_id")))
                 raise_change(l, c, "message_changed", m->ts, message_render(m, false), take(previous));
+}
+
+void messages_broadcast(Local *l, Channel *c, Message *m)
+{
+        json_t *previous = json_deep_copy(m->body);
+
+        json_put_str(m->body, "subtype", "thread_broadcast");
+        emit(l, "update", c, m);
+        if (app_hears(l, c) && l->switches.own_messages)
+                raise_change(l, c, "message_changed", m->ts, message_render(m, false), previous);
+        else
+                json_decref(previous);
 }
 
 void messages_delete(Local *l, Channel *c, Message *m)
@@ -283,10 +325,7 @@ Ephemeral *messages_post_ephemeral(Local *l, Channel *c, const char *user, json_
 
 void messages_change_ephemeral(Local *l, Ephemeral *e, json_t *fields)
 {
-        _cleanup_free_ char *text = richtext_escape(json_str_or(fields, "text", ""));
-
-        put_blocks(e->body, json_object_get(fields, "blocks"));
-        json_put_str(e->body, "text", *text || !json_object_get(e->body, "blocks") ? text : FALLBACK_TEXT);
+        put_text(e->body, fields);
         json_decref(fields);
         emit_ephemeral(l, e);
 }

@@ -77,6 +77,18 @@ const SwitchRow switch_rows[] = {
         CHOICE(token_state, TOKENS_VALID, "valid|account_inactive|token_revoked|token_expired",
                "what every token is answered with"),
         ON_OFF(home_tab, true, "the app has a Home tab; without it views.publish says not_enabled"),
+        CHOICE(deleted_parent, DELETED_PARENT_REPLY, "reply|unthread|refuse",
+               "a reply to a deleted message joins its thread, goes into the channel, or is "
+               "cannot_reply_to_message; undocumented"),
+        WHOLE(stream_life_ms, 300000, 1, DAY_MS,
+              "after which a streamed message cannot be appended to or stopped; reported as about 5 minutes"),
+        CHOICE(stream_life, STREAM_LIFE_TOTAL, "total|idle",
+               "that time counts from the start of the stream, or from the last append; reports differ"),
+        WHOLE(status_life_ms, 120000, 1, DAY_MS,
+              "after which an assistant's status goes by itself: Slack's 2 min"),
+        ON_OFF(agent, true, "the app is declared an agent; else suggested prompts are not_agent_app"),
+        ON_OFF(stop_events, true,
+               "the app is subscribed to agent_session_stopped: its busy sessions have a Stop button"),
         ON_OFF(record_frames, true, "frames are recorded; off for measurements of the last microsecond"),
 };
 const size_t n_switch_rows = ELEMENTSOF(switch_rows);

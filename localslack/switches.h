@@ -8,6 +8,12 @@
 /* The order is that of the names in the table of switches.c. */
 typedef enum PongMode { PONGS_ALL, PONGS_ONCE, PONGS_NONE } PongMode;
 typedef enum TokenState { TOKENS_VALID, TOKENS_INACTIVE, TOKENS_REVOKED, TOKENS_EXPIRED } TokenState;
+typedef enum DeletedParent {
+        DELETED_PARENT_REPLY,
+        DELETED_PARENT_UNTHREAD,
+        DELETED_PARENT_REFUSE
+} DeletedParent;
+typedef enum StreamLife { STREAM_LIFE_TOTAL, STREAM_LIFE_IDLE } StreamLife;
 
 typedef struct Switches {
         double retry_scale;     /* of the waits between redeliveries, 0 s, 60 s, 300 s */
@@ -38,6 +44,12 @@ typedef struct Switches {
         double rate_scale;       /* of their minutes: 0.01 makes a minute 600 ms */
         int64_t http_disable_percent; /* failed HTTP deliveries of an hour that end the subscription; 0 = none
                                        */
+        DeletedParent deleted_parent; /* what becomes of a reply to a message that was deleted */
+        int64_t stream_life_ms;       /* of a streamed message */
+        StreamLife stream_life;       /* counted from its start, or from the last append */
+        int64_t status_life_ms;       /* of an assistant's status */
+        bool agent;                   /* the app is declared an agent */
+        bool stop_events;             /* it is subscribed to agent_session_stopped */
 } Switches;
 
 typedef enum SwitchType { SWITCH_BOOL, SWITCH_INT, SWITCH_REAL, SWITCH_TEXT, SWITCH_CHOICE } SwitchType;
