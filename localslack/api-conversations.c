@@ -1,44 +1,13 @@
-/* conversations.*: reference §3.2, §3.4 and Appendix A. */
+/* conversations.*, what only reads: reference §3.2, §3.4 and Appendix A. */
 #include "api.h"
 
 #include "args.h"
+#include "channels.h"
 
-static json_t *render_direct(const Channel *ch)
+static json_t *render_channel(ApiCall *c, const Channel *ch, bool with_count)
 {
-        const char *other = ch->n_members && str_equal(ch->members[0], BOT_USER) && ch->n_members > 1
-                                    ? ch->members[1]
-                                    : ch->members[0];
-        json_t *out = json_pack("{s:s,s:I,s:b,s:b,s:s,s:b,s:i}", "id", ch->id, "created",
-                                (json_int_t) ch->created_s, "is_im", 1, "is_org_shared", 0, "user", other,
-                                "is_user_deleted", 0, "priority", 0);
+        json_t *out = channels_render(ch, c->user_id);
 
-        json_object_set_new(out, "is_open", json_true());
-        return out;
-}
-
-static json_t *render_channel(const Channel *ch, bool with_count)
-{
-        json_t *out;
-
-        if (ch->kind == CHANNEL_IM) {
-                out = render_direct(ch);
-        } else {
-                out = json_pack("{s:s,s:s,s:b,s:b,s:b,s:b,s:b,s:I,s:b,s:b,s:i,s:s,s:b,s:b,s:b}", "id", ch->id,
-                                "name", ch->name, "is_channel", ch->kind == CHANNEL_PUBLIC, "is_group",
-                                ch->kind == CHANNEL_PRIVATE, "is_im", 0, "is_mpim", ch->kind == CHANNEL_MPIM,
-                                "is_private", ch->kind != CHANNEL_PUBLIC, "created",
-                                (json_int_t) ch->created_s, "is_archived", 0, "is_general",
-                                str_equal(ch->name, "general"), "unlinked", 0, "name_normalized", ch->name,
-                                "is_shared", 0, "is_org_shared", 0, "is_ext_shared", 0);
-                json_put_str(out, "context_team_id", TEAM_ID);
-                json_put_str(out, "creator", "U0ANN");
-                json_object_set_new(out, "is_member", json_boolean(channel_has_member(ch, BOT_USER)));
-                json_object_set_new(out, "topic",
-                                    json_pack("{s:s,s:s,s:i}", "value", "", "creator", "", "last_set", 0));
-                json_object_set_new(out, "purpose",
-                                    json_pack("{s:s,s:s,s:i}", "value", "", "creator", "", "last_set", 0));
-                json_object_set_new(out, "previous_names", json_array());
-        }
         if (with_count)
                 json_put_int(out, "num_members", (int64_t) ch->n_members);
         return out;
@@ -46,50 +15,105 @@ static json_t *render_channel(const Channel *ch, bool with_count)
 
 static json_t *conversations_info(ApiCall *c)
 {
-        const Channel *ch = api_find_channel(c, "channel", false);
+        const Channel *ch = api_need_channel(c, "channel");
+        json_t *channel;
 
         if (!ch)
                 return api_error("channel_not_found");
-        return json_pack("{s:b,s:o}", "ok", 1, "channel",
-                         render_channel(ch, arg_bool(c->args, "include_num_members", false)));
+        channel = render_channel(c, ch, arg_bool(c->args, "include_num_members", false));
+        if (arg_bool(c->args, "include_locale", false))
+                json_put_str(channel, "locale", "en-US");
+        return json_pack("{s:b,s:o}", "ok", 1, "channel", channel);
 }
 
-static bool type_wanted(const char *types, ChannelKind kind)
-{
-        static const char *const names[] = {[CHANNEL_PUBLIC] = "public_channel",
-                                            [CHANNEL_PRIVATE] = "private_channel",
-                                            [CHANNEL_IM] = "im",
-                                            [CHANNEL_MPIM] = "mpim"};
-        size_t n = strlen(names[kind]);
+static const char *const type_names[] = {[CHANNEL_PUBLIC] = "public_channel",
+                                         [CHANNEL_PRIVATE] = "private_channel",
+                                         [CHANNEL_IM] = "im",
+                                         [CHANNEL_MPIM] = "mpim"};
 
-        for (const char *p = types; p; p = strchr(p, ','), p = p ? p + 1 : NULL)
-                if (strncmp(p, names[kind], n) == 0 && (p[n] == ',' || !p[n]))
-                        return true;
-        return false;
+/* The kinds that `types` asks for, as bits; false: there is something else in it. */
+static bool read_types(const char *types, unsigned *ret)
+{
+        *ret = 0;
+        if (str_empty(types))
+                types = "public_channel";
+        for (const char *p = types; *p;) {
+                size_t n = strcspn(p, ",");
+                unsigned kind = 0;
+
+                while (n > 0 && *p == ' ') {
+                        p++;
+                        n--;
+                }
+                while (kind < CHANNEL_KINDS &&
+                       (strlen(type_names[kind]) != n || strncmp(type_names[kind], p, n) != 0))
+                        kind++;
+                if (kind == CHANNEL_KINDS)
+                        return false;
+                *ret |= 1u << kind;
+                p += n + (p[n] == ',');
+        }
+        return true;
+}
+
+/* Each kind that is asked for needs its own scope. */
+static json_t *check_type_scopes(const ApiCall *c, unsigned kinds)
+{
+        for (ChannelKind kind = CHANNEL_PUBLIC; kind < CHANNEL_KINDS; kind++) {
+                _cleanup_free_ char *needed = method_scopes(method_find(c->method), c->token, kind);
+
+                if ((kinds & (1u << kind)) && !scopes_suffice(needed, c->granted))
+                        return api_missing_scope(c, needed);
+        }
+        return NULL;
+}
+
+/* The channels that are in `member_id` (NULL: of anybody) and that the caller may see. */
+static json_t *list_channels(ApiCall *c, const char *member_id)
+{
+        const State *s = c->l->state;
+        const Channel *found[STATE_CHANNELS_MAX];
+        bool no_archived = arg_bool(c->args, "exclude_archived", false);
+        json_t *channels, *answer;
+        const char *error;
+        unsigned kinds;
+        size_t n = 0;
+        ApiPage page;
+
+        if (!read_types(arg_str(c->args, "types"), &kinds))
+                return api_error("invalid_types");
+        answer = check_type_scopes(c, kinds);
+        if (answer)
+                return answer;
+        for (size_t i = 0; i < s->n_channels; i++) {
+                const Channel *ch = s->channels[i];
+
+                if ((kinds & (1u << ch->kind)) && !(no_archived && ch->is_archived) &&
+                    (ch->kind == CHANNEL_PUBLIC || channel_has_member(ch, c->user_id)) &&
+                    (!member_id || channel_has_member(ch, member_id)))
+                        found[n++] = ch;
+        }
+        if (!api_page(c, n, 100, 999, &page, &error))
+                return api_error(error);
+        channels = json_array();
+        for (size_t i = page.from; i < page.to; i++)
+                json_array_append_new(channels, render_channel(c, found[i], !member_id));
+        answer = json_pack("{s:b,s:o}", "ok", 1, "channels", channels);
+        api_put_next_cursor(answer, &page);
+        return answer;
 }
 
 static json_t *conversations_list(ApiCall *c)
 {
-        const State *s = c->l->state;
-        const char *types = arg_str(c->args, "types"), *error;
-        const Channel *found[STATE_CHANNELS_MAX];
-        json_t *channels = json_array(), *answer;
-        size_t n = 0;
-        ApiPage page;
+        return list_channels(c, NULL);
+}
 
-        for (size_t i = 0; i < s->n_channels; i++)
-                if (type_wanted(str_empty(types) ? "public_channel" : types, s->channels[i]->kind) &&
-                    (s->channels[i]->kind == CHANNEL_PUBLIC || channel_has_member(s->channels[i], BOT_USER)))
-                        found[n++] = s->channels[i];
-        if (!api_page(c, n, 100, 999, &page, &error)) {
-                json_decref(channels);
-                return api_error(error);
-        }
-        for (size_t i = page.from; i < page.to; i++)
-                json_array_append_new(channels, render_channel(found[i], true));
-        answer = json_pack("{s:b,s:o}", "ok", 1, "channels", channels);
-        api_put_next_cursor(answer, &page);
-        return answer;
+static json_t *users_conversations(ApiCall *c)
+{
+        const char *name = arg_str(c->args, "user");
+        const User *u = state_find_user(c->l->state, str_empty(name) ? c->user_id : name);
+
+        return u ? list_channels(c, u->id) : api_error("user_not_found");
 }
 
 typedef struct Span {
@@ -180,48 +204,74 @@ static bool in_history(const Message *m)
         return !m->parent || str_equal(json_str(m->body, "subtype"), "thread_broadcast");
 }
 
+/* A bot reads what it is in; people also what they could join. */
+static const char *check_readable(const ApiCall *c, const Channel *ch)
+{
+        if (!ch)
+                return "channel_not_found";
+        return c->token == TOKEN_BOT && !channel_has_member(ch, c->user_id) ? "not_in_channel" : NULL;
+}
+
+static void reverse(const Message **list, size_t n)
+{
+        for (size_t i = 0; i < n / 2; i++) {
+                const Message *other = list[n - 1 - i];
+
+                list[n - 1 - i] = list[i];
+                list[i] = other;
+        }
+}
+
+/* Newest first. With `oldest` alone it is the page nearest to it that is given, so that one can go forward
+ * ("oldest, inclusive, limit 1" finds one message); the order within a page stays. */
 static json_t *conversations_history(ApiCall *c)
 {
-        const Channel *ch = api_find_channel(c, "channel", false);
+        const Channel *ch = api_need_channel(c, "channel");
         _cleanup_free_ const Message **found = NULL;
+        const char *error = check_readable(c, ch);
         json_t *answer;
-        const char *error;
+        bool forward;
         size_t n = 0;
         ApiPage page;
         Span span;
 
-        if (!ch)
-                return api_error("channel_not_found");
-        if (!channel_has_member(ch, BOT_USER))
-                return api_error("not_in_channel");
-        error = read_span(c, &span);
+        if (!error)
+                error = read_span(c, &span);
         if (error)
                 return api_error(error);
+        forward = span.oldest && !span.latest;
         found = mem_zalloc((ch->n_messages + 1) * sizeof(*found));
         for (size_t i = ch->n_messages; i-- > 0;)
                 if (in_history(ch->messages[i]) && in_span(&span, ch->messages[i]->ts))
                         found[n++] = ch->messages[i];
+        if (forward)
+                reverse(found, n);
         if (!seek(c, found, n, 100, 999, &page, &error))
                 return api_error(error);
+        if (forward)
+                reverse(found + page.from, page.to - page.from);
         answer = api_ok();
+        if (span.latest)
+                json_put_str(answer, "latest", span.latest);
         put_messages(answer, found, &page, arg_bool(c->args, "include_all_metadata", false));
-        json_put_int(answer, "pin_count", 0);
+        json_put_int(answer, "pin_count", (int64_t) json_array_size(ch->pins));
         return answer;
 }
 
 static json_t *conversations_replies(ApiCall *c)
 {
-        const Channel *ch = api_find_channel(c, "channel", false);
-        const Message *root = ch ? channel_find_message(ch, arg_str(c->args, "ts")) : NULL;
+        const Channel *ch = api_need_channel(c, "channel");
+        const char *error = check_readable(c, ch);
         _cleanup_free_ const Message **found = NULL;
+        const Message *root;
         json_t *answer;
-        const char *error;
         size_t n = 0;
         ApiPage page;
         Span span;
 
-        if (!ch)
-                return api_error("channel_not_found");
+        if (error)
+                return api_error(error);
+        root = channel_find_message(ch, arg_str(c->args, "ts"));
         if (!root)
                 return api_error("thread_not_found");
         if (root->parent)
@@ -241,83 +291,9 @@ static json_t *conversations_replies(ApiCall *c)
         return answer;
 }
 
-static json_t *conversations_join(ApiCall *c)
-{
-        Channel *ch = api_find_channel(c, "channel", false);
-        bool was_in = ch && channel_has_member(ch, BOT_USER);
-        json_t *answer;
-
-        if (!ch)
-                return api_error("channel_not_found");
-        if (channel_is_direct(ch))
-                return api_error("method_not_supported_for_channel_type");
-        channel_add_member(ch, BOT_USER);
-        answer = json_pack("{s:b,s:o}", "ok", 1, "channel", render_channel(ch, false));
-        if (was_in)
-                api_add_warning(answer, "already_in_channel");
-        else
-                feed_emit(c->l->feed, "channel", json_pack("{s:s}", "channel", ch->id));
-        return answer;
-}
-
-#define DIRECT_USERS_MAX 8
-
-static json_t *open_users(ApiCall *c, char *list)
-{
-        const char *users[DIRECT_USERS_MAX + 1] = {BOT_USER};
-        bool was_open, full = arg_bool(c->args, "return_im", false);
-        size_t n = 1;
-        Channel *ch;
-        json_t *answer;
-
-        for (char *save = NULL, *id = strtok_r(list, ", ", &save); id; id = strtok_r(NULL, ", ", &save)) {
-                const User *user = state_find_user(c->l->state, id);
-
-                if (!user)
-                        return api_error("user_not_found");
-                if (n > DIRECT_USERS_MAX)
-                        return api_error("too_many_users");
-                if (!str_equal(user->id, BOT_USER))
-                        users[n++] = user->id;
-        }
-        if (n < 2)
-                return api_error("not_enough_users");
-        ch = state_open_direct(c->l->state, users, n, !arg_bool(c->args, "prevent_creation", false),
-                               &was_open);
-        if (!ch)
-                return api_error("channel_not_found");
-        answer = json_pack("{s:b,s:o}", "ok", 1, "channel",
-                           full ? render_channel(ch, false) : json_pack("{s:s}", "id", ch->id));
-        if (was_open) {
-                json_object_set_new(answer, "no_op", json_true());
-                json_object_set_new(answer, "already_open", json_true());
-        } else
-                feed_emit(c->l->feed, "channel", json_pack("{s:s}", "channel", ch->id));
-        return answer;
-}
-
-static json_t *conversations_open(ApiCall *c)
-{
-        const char *users = arg_str(c->args, "users"), *channel = arg_str(c->args, "channel");
-        _cleanup_free_ char *list = mem_strdup(users);
-        const Channel *ch;
-
-        if (!str_empty(users))
-                return open_users(c, list);
-        if (str_empty(channel))
-                return api_error("users_list_not_supplied");
-        ch = api_find_channel(c, "channel", false);
-        if (!ch)
-                return api_error("channel_not_found");
-        if (!channel_is_direct(ch))
-                return api_error("method_not_supported_for_channel_type");
-        return json_pack("{s:b,s:b,s:b,s:{s:s}}", "ok", 1, "no_op", 1, "already_open", 1, "channel", "id",
-                         ch->id);
-}
-
 static json_t *conversations_members(ApiCall *c)
 {
-        const Channel *ch = api_find_channel(c, "channel", false);
+        const Channel *ch = api_need_channel(c, "channel");
         json_t *members, *answer;
         const char *error;
         ApiPage page;
@@ -341,9 +317,8 @@ ApiMethods api_conversations_methods(void)
                 {"conversations.list", conversations_list},
                 {"conversations.history", conversations_history},
                 {"conversations.replies", conversations_replies},
-                {"conversations.join", conversations_join},
-                {"conversations.open", conversations_open},
                 {"conversations.members", conversations_members},
+                {"users.conversations", users_conversations},
         };
 
         return (ApiMethods){rows, ELEMENTSOF(rows)};

@@ -160,6 +160,7 @@ static json_t *run_checked(ApiCall *c, Frame *f, const ApiRequest *req, ApiReply
         if (error)
                 return api_error(error);
         c->token = f->m->tokens == TOKEN_NONE ? TOKEN_NONE : token_kind(f->token);
+        c->token_text = f->token;
         c->user_id = c->token == TOKEN_USER ? token_user(c->l->state, f->token) : BOT_USER;
         answer = check_scopes(c, f);
         if (!answer)

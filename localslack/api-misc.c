@@ -1,10 +1,11 @@
-/* Identity, people, reactions, the agent's status; reference §3.2, §5.3, §5.4 and Appendix A. */
+/* Identity, and the agent's status; reference §3.2, §5.3, §5.4 and Appendix A. */
 #include "api.h"
 
 #include <stdio.h>
 
 #include "args.h"
 #include "blocks.h"
+#include "delivery.h"
 #include "messages.h"
 #include "socketmode.h"
 
@@ -22,11 +23,17 @@ static json_t *api_test(ApiCall *c)
 
 static json_t *auth_test(ApiCall *c)
 {
-        _cleanup_free_ char *url = mem_printf("%s/", c->base_url);
+        const User *u = state_find_user(c->l->state, c->user_id);
+        json_t *answer =
+                json_pack("{s:b,s:o,s:s,s:s,s:s,s:s,s:b}", "ok", 1, "url", json_sprintf("%s/", c->base_url),
+                          "team", "localslack", "user", u ? u->name : "", "team_id", TEAM_ID, "user_id",
+                          c->user_id, "is_enterprise_install", 0);
 
-        return json_pack("{s:b,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b}", "ok", 1, "url", url, "team", "localslack",
-                         "user", c->l->state->app_name, "team_id", TEAM_ID, "user_id", BOT_USER, "bot_id",
-                         BOT_ID, "app_id", APP_ID, "is_enterprise_install", 0);
+        if (c->token == TOKEN_BOT) {
+                json_put_str(answer, "bot_id", BOT_ID);
+                json_put_str(answer, "app_id", APP_ID);
+        }
+        return answer;
 }
 
 static json_t *apps_connections_open(ApiCall *c)
@@ -36,139 +43,52 @@ static json_t *apps_connections_open(ApiCall *c)
         return json_pack("{s:b,s:s}", "ok", 1, "url", url);
 }
 
-static json_t *render_user(const User *u)
+static json_t *auth_revoke(ApiCall *c)
 {
-        json_t *profile = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "real_name", u->real_name, "display_name",
-                                    u->name, "real_name_normalized", u->real_name, "display_name_normalized",
-                                    u->name, "status_text", "", "team", TEAM_ID);
-        json_t *out = json_pack("{s:s,s:s,s:s,s:b,s:s,s:s,s:s,s:i,s:o,s:b,s:b,s:b}", "id", u->id, "team_id",
-                                TEAM_ID, "name", u->name, "deleted", 0, "real_name", u->real_name, "tz",
-                                "Europe/London", "tz_label", "Greenwich Mean Time", "tz_offset", 0, "profile",
-                                profile, "is_bot", u->is_bot, "is_app_user", 0, "is_restricted", 0);
+        const char *kind = c->token == TOKEN_BOT ? "bot" : "oauth",
+                   *other = c->token == TOKEN_BOT ? "oauth" : "bot";
+        bool is_test = arg_bool(c->args, "test", false);
 
-        json_put_int(out, "updated", 1700000000);
-        if (u->is_bot) {
-                json_put_str(profile, "bot_id", BOT_ID);
-                json_put_str(profile, "api_app_id", APP_ID);
+        if (!is_test) {
+                state_revoke_token(c->l->state, c->token_text);
+                delivery_raise(c->l->delivery, json_pack("{s:s,s:{s:[s],s:[]}}", "type", "tokens_revoked",
+                                                         "tokens", kind, c->user_id, other));
         }
-        return out;
+        return json_pack("{s:b,s:b}", "ok", 1, "revoked", !is_test);
 }
 
-static json_t *users_info(ApiCall *c)
+static json_t *auth_teams_list(ApiCall *c)
 {
-        const User *u = state_find_user(c->l->state, arg_str(c->args, "user"));
-
-        return u ? json_pack("{s:b,s:o}", "ok", 1, "user", render_user(u)) : api_error("user_not_found");
-}
-
-static json_t *users_list(ApiCall *c)
-{
-        const State *s = c->l->state;
-        json_t *members, *answer;
+        json_t *answer, *teams = json_pack("[{s:s,s:s}]", "id", TEAM_ID, "name", "localslack");
         const char *error;
         ApiPage page;
 
-        if (!api_page(c, s->n_users, STATE_USERS_MAX, STATE_USERS_MAX, &page, &error))
+        if (!api_page(c, 1, 100, 1000, &page, &error)) {
+                json_decref(teams);
                 return api_error(error);
-        members = json_array();
-        for (size_t i = page.from; i < page.to; i++)
-                json_array_append_new(members, render_user(s->users[i]));
-        answer = json_pack("{s:b,s:o,s:I}", "ok", 1, "members", members, "cache_ts",
-                           (json_int_t) (s->clock_ms() / 1000));
+        }
+        if (page.from == 1)
+                json_array_clear(teams);
+        answer = json_pack("{s:b,s:o}", "ok", 1, "teams", teams);
         api_put_next_cursor(answer, &page);
         return answer;
 }
 
-static json_t *users_get_presence(ApiCall *c)
+/* Who an event was for: here always the one installation. */
+static json_t *apps_event_authorizations_list(ApiCall *c)
 {
-        const char *name = arg_str(c->args, "user");
-        const User *u = state_find_user(c->l->state, str_empty(name) ? BOT_USER : name);
+        json_t *answer;
+        const char *error;
+        ApiPage page;
 
-        if (!u)
-                return api_error("user_not_found");
-        return json_pack("{s:b,s:s}", "ok", 1, "presence", u->is_away ? "away" : "active");
-}
-
-static json_t *team_info(ApiCall *c)
-{
-        return json_pack("{s:b,s:{s:s,s:s,s:s,s:s,s:{s:b}}}", "ok", 1, "team", "id", TEAM_ID, "name",
-                         "localslack", "domain", "localslack", "email_domain", "", "icon", "image_default",
-                         1);
-}
-
-static json_t *bots_info(ApiCall *c)
-{
-        const char *bot = arg_str(c->args, "bot");
-
-        if (!str_empty(bot) && !str_equal(bot, BOT_ID))
-                return api_error("bot_not_found");
-        return json_pack("{s:b,s:{s:s,s:b,s:s,s:i,s:s,s:s,s:{}}}", "ok", 1, "bot", "id", BOT_ID, "deleted", 0,
-                         "name", c->l->state->app_name, "updated", 1700000000, "app_id", APP_ID, "user_id",
-                         BOT_USER, "icons");
-}
-
-static json_t *find_reactable(ApiCall *c, Channel **ret_channel, Message **ret)
-{
-        const char *ts = arg_str(c->args, "timestamp");
-
-        *ret_channel = api_find_channel(c, "channel", false);
-        if (!*ret_channel)
-                return api_error("channel_not_found");
-        if (!state_ts_valid(ts))
-                return api_error("bad_timestamp");
-        *ret = channel_find_message(*ret_channel, ts);
-        return *ret && !message_is_tombstone(*ret) ? NULL : api_error("message_not_found");
-}
-
-static bool emoji_name_valid(const char *name)
-{
-        static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_+-':";
-
-        return name && *name && strlen(name) <= 100 && !name[strspn(name, allowed)];
-}
-
-static json_t *react(ApiCall *c, bool add)
-{
-        const char *name = arg_str(c->args, "name");
-        json_t *error;
-        Channel *ch;
-        Message *m;
-
-        if (!emoji_name_valid(name))
-                return api_error("invalid_name");
-        error = find_reactable(c, &ch, &m);
-        if (error)
-                return error;
-        switch (messages_react(c->l, ch, m, name, BOT_USER, add)) {
-        case REACTION_OK: return api_ok();
-        case REACTION_E_ALREADY: return api_error("already_reacted");
-        case REACTION_E_NONE: return api_error("no_reaction");
-        case REACTION_E_TOO_MANY: return api_error("too_many_emoji");
-        }
-        return api_error("internal_error");
-}
-
-static json_t *reactions_add(ApiCall *c)
-{
-        return react(c, true);
-}
-
-static json_t *reactions_remove(ApiCall *c)
-{
-        return react(c, false);
-}
-
-static json_t *reactions_get(ApiCall *c)
-{
-        json_t *error;
-        Channel *ch;
-        Message *m;
-
-        error = find_reactable(c, &ch, &m);
-        if (error)
-                return error;
-        return json_pack("{s:b,s:s,s:s,s:o}", "ok", 1, "type", "message", "channel", ch->id, "message",
-                         message_render(m, false));
+        if (!str_starts_with(arg_str(c->args, "event_context"), "4-"))
+                return api_error("invalid_event_context");
+        if (!api_page(c, 1, 100, 1000, &page, &error))
+                return api_error(error);
+        answer = json_pack("{s:b,s:[{s:n,s:s,s:s,s:b,s:b}]}", "ok", 1, "authorizations", "enterprise_id",
+                           "team_id", TEAM_ID, "user_id", BOT_USER, "is_bot", 1, "is_enterprise_install", 0);
+        api_put_next_cursor(answer, &page);
+        return answer;
 }
 
 /* --- what the agent is doing --- */
@@ -248,15 +168,10 @@ ApiMethods api_misc_methods(void)
         static const ApiMethod rows[] = {
                 {"api.test", api_test},
                 {"auth.test", auth_test},
+                {"auth.revoke", auth_revoke},
+                {"auth.teams.list", auth_teams_list},
                 {"apps.connections.open", apps_connections_open},
-                {"users.info", users_info},
-                {"users.list", users_list},
-                {"users.getPresence", users_get_presence},
-                {"team.info", team_info},
-                {"bots.info", bots_info},
-                {"reactions.add", reactions_add},
-                {"reactions.remove", reactions_remove},
-                {"reactions.get", reactions_get},
+                {"apps.event.authorizations.list", apps_event_authorizations_list},
                 {"assistant.threads.setStatus", assistant_set_status},
                 {"agents.sessions.setStatus", sessions_set_status},
         };

@@ -136,11 +136,12 @@ void api_put_ts_cursor(json_t *answer, const char *ts)
         put_cursor(answer, text);
 }
 
-bool api_page(ApiCall *c, size_t n, size_t limit_default, size_t limit_max, ApiPage *ret,
+bool api_page(const ApiCall *c, size_t n, size_t limit_default, size_t limit_max, ApiPage *ret,
               const char **ret_error)
 {
         const char *cursor = arg_str(c->args, "cursor");
-        int64_t limit = arg_int(c->args, "limit", (int64_t) limit_default);
+        bool given = json_object_get(c->args, "limit") && !str_equal(arg_str(c->args, "limit"), "");
+        int64_t limit = arg_int(c->args, "limit", given ? -1 : 0);
 
         *ret = (ApiPage){0};
         if (!str_empty(cursor) && !decode_cursor(cursor, n, &ret->from)) {
@@ -165,7 +166,7 @@ void api_put_next_cursor(json_t *answer, const ApiPage *page)
         put_cursor(answer, text);
 }
 
-Channel *api_find_channel(ApiCall *c, const char *name, bool open)
+Channel *api_find_channel(const ApiCall *c, const char *name, bool open)
 {
         const char *text = arg_str(c->args, name);
         Channel *ch = state_find_channel(c->l->state, text);
@@ -179,12 +180,21 @@ Channel *api_find_channel(ApiCall *c, const char *name, bool open)
         return ch;
 }
 
+Channel *api_need_channel(const ApiCall *c, const char *name)
+{
+        Channel *ch = api_find_channel(c, name, false);
+
+        return ch && str_equal(ch->id, arg_str(c->args, name)) ? ch : NULL;
+}
+
 /* --- one call --- */
 
 const ApiMethod *api_find_method(const char *name)
 {
-        const ApiMethods tables[] = {api_chat_methods(), api_stream_methods(), api_conversations_methods(), api_misc_methods(),
-                                     api_views_methods(), api_files_methods()};
+        const ApiMethods tables[] = {
+                api_chat_methods(),     api_stream_methods(), api_conversations_methods(),
+                api_channels_methods(), api_users_methods(),  api_items_methods(),
+                api_misc_methods(),     api_views_methods(),  api_files_methods()};
 
         for (size_t t = 0; t < ELEMENTSOF(tables); t++)
                 for (size_t i = 0; i < tables[t].n; i++)

@@ -9,10 +9,11 @@ typedef struct ApiCall {
         Local *l;
         const char *method;
         const json_t *args;
-        const char *base_url; /* "http://127.0.0.1:3000": what the client calls us */
-        unsigned token;       /* TOKEN_BOT, TOKEN_USER …, TOKEN_NONE */
-        const char *user_id;  /* on whose behalf: the app's bot user, or the person of a user token */
-        const char *granted;  /* scopes; NULL: all */
+        const char *base_url;   /* "http://127.0.0.1:3000": what the client calls us */
+        unsigned token;         /* TOKEN_BOT, TOKEN_USER …, TOKEN_NONE */
+        const char *token_text; /* the token itself; must not get into any record */
+        const char *user_id;    /* on whose behalf: the app's bot user, or the person of a user token */
+        const char *granted;    /* scopes; NULL: all */
 } ApiCall;
 
 /* A handler. What is asked before it runs is the row of the same name in methods.c. */
@@ -28,6 +29,9 @@ typedef struct ApiMethods {
 ApiMethods api_chat_methods(void);
 ApiMethods api_stream_methods(void);
 ApiMethods api_conversations_methods(void);
+ApiMethods api_channels_methods(void);
+ApiMethods api_users_methods(void);
+ApiMethods api_items_methods(void);
 ApiMethods api_misc_methods(void);
 ApiMethods api_views_methods(void);
 ApiMethods api_files_methods(void);
@@ -76,15 +80,16 @@ void api_add_warning(json_t *answer, const char *warning);
 json_t *api_missing_scope(const ApiCall *c, const char *needed);
 
 /* The channel that an argument names, if the caller may see it: id, "#name", or with `open` a user's id. */
-Channel *api_find_channel(ApiCall *c, const char *name, bool open);
-
+Channel *api_find_channel(const ApiCall *c, const char *name, bool open);
+/* The same by id only, as all methods but those of chat.* want it. */
+Channel *api_need_channel(const ApiCall *c, const char *name);
 /* One page of `n` items starting at the cursor of the call; false: invalid_cursor or invalid_limit in
  * *ret_error. */
 typedef struct ApiPage {
         size_t from, to;
         bool more;
 } ApiPage;
-bool api_page(ApiCall *c, size_t n, size_t limit_default, size_t limit_max, ApiPage *ret,
+bool api_page(const ApiCall *c, size_t n, size_t limit_default, size_t limit_max, ApiPage *ret,
               const char **ret_error);
 /* Cursors of message lists name the timestamp of the next message. False: not one of ours. */
 bool api_decode_ts_cursor(const char *cursor, char ret[STATE_TS_SIZE]);

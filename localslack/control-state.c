@@ -15,6 +15,11 @@ json_t *control_render_channel(const Channel *c, size_t limit)
         json_put_str(out, "id", c->id);
         json_put_str(out, "name", c->name);
         json_put_str(out, "type", channel_type_name(c));
+        json_object_set_new(out, "is_archived", json_boolean(c->is_archived));
+        json_put_str(out, "topic", c->topic.value ? c->topic.value : "");
+        json_put_str(out, "purpose", c->purpose.value ? c->purpose.value : "");
+        json_object_set_new(out, "pins", json_deep_copy(c->pins));
+        json_object_set_new(out, "bookmarks", json_deep_copy(c->bookmarks));
         json_object_set_new(out, "members", members);
         json_object_set_new(out, "messages", messages);
         json_put_int(out, "n_messages", (int64_t) c->n_messages);
