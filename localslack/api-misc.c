@@ -9,8 +9,6 @@
 #include "messages.h"
 #include "socketmode.h"
 
-#define STATUS_LIFE_MS (2 * 60 * 1000)
-
 static json_t *api_test(ApiCall *c)
 {
         const char *error = arg_str(c->args, "error");
@@ -91,78 +89,6 @@ static json_t *apps_event_authorizations_list(ApiCall *c)
         return answer;
 }
 
-/* --- what the agent is doing --- */
-
-static void put_status(Local *l, const char *channel, const char *thread_ts, json_t *status /* stolen */)
-{
-        _cleanup_free_ char *key = mem_printf("%s:%s", channel, thread_ts);
-        json_t *all = l->state->statuses;
-
-        json_object_set(all, key, status);
-        if (json_object_size(all) > STATE_STATUSES_MAX)
-                json_object_del(all, json_object_iter_key(json_object_iter(all)));
-        json_put_str(status, "channel", channel);
-        json_put_str(status, "thread_ts", thread_ts);
-        feed_emit(l->feed, "status", status);
-}
-
-static json_t *invalid(const char *error, const char *detail)
-{
-        json_t *answer = api_error(error);
-
-        json_put_str(answer, "detail", detail);
-        return answer;
-}
-
-static json_t *assistant_set_status(ApiCall *c)
-{
-        const Channel *ch = api_find_channel(c, "channel_id", false);
-        const char *status = arg_str(c->args, "status"), *thread_ts = arg_str(c->args, "thread_ts");
-        json_t *loading = json_object_get(c->args, "loading_messages"), *entry;
-
-        if (!ch)
-                return invalid("channel_not_found", "Invalid channel_id");
-        if (!channel_find_message(ch, thread_ts))
-                return invalid("invalid_thread_ts", "Thread not found");
-        if (!status) /* may be empty: that clears it */
-                return api_invalid_arguments("missing required field: status");
-        if (json_array_size(loading) > 10)
-                return api_invalid_arguments(
-                        "no more than 10 items allowed [json-pointer:/loading_messages]");
-        entry = json_pack("{s:s,s:I}", "status", status, "expires_ms",
-                          (json_int_t) (c->l->state->clock_ms() + STATUS_LIFE_MS));
-        if (json_is_array(loading))
-                json_object_set(entry, "loading_messages", loading);
-        put_status(c->l, ch->id, thread_ts, entry);
-        return api_ok();
-}
-
-static json_t *sessions_set_status(ApiCall *c)
-{
-        static const char *const known[] = {"active", "processing", "suspended", "closed"};
-        const Channel *ch = api_find_channel(c, "channel_id", false);
-        const char *status = arg_str(c->args, "status"), *thread_ts = arg_str(c->args, "thread_ts");
-        const char *title = arg_str(c->args, "title");
-        bool is_known = false;
-
-        if (!ch)
-                return api_error("channel_not_found");
-        for (size_t i = 0; i < ELEMENTSOF(known); i++)
-                is_known |= str_equal(known[i], status);
-        if (!is_known)
-                return api_error("invalid_status");
-        if (str_empty(thread_ts))
-                return api_error("thread_ts_required");
-        if (!channel_has_member(ch, BOT_USER))
-                return api_error("not_authorized");
-        if (title && blocks_count_chars(title) > 200)
-                return api_invalid_arguments("must be less than 201 characters [json-pointer:/title]");
-        put_status(c->l, ch->id, thread_ts,
-                   json_pack("{s:s,s:s}", "session", status, "title", title ? title : ""));
-        return json_pack("{s:b,s:s,s:s,s:s}", "ok", 1, "status", status, "agent_status", status, "title",
-                         title ? title : "");
-}
-
 ApiMethods api_misc_methods(void)
 {
         static const ApiMethod rows[] = {
@@ -172,8 +98,6 @@ ApiMethods api_misc_methods(void)
                 {"auth.teams.list", auth_teams_list},
                 {"apps.connections.open", apps_connections_open},
                 {"apps.event.authorizations.list", apps_event_authorizations_list},
-                {"assistant.threads.setStatus", assistant_set_status},
-                {"agents.sessions.setStatus", sessions_set_status},
         };
 
         return (ApiMethods){rows, ELEMENTSOF(rows)};

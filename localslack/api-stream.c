@@ -1,4 +1,5 @@
 /* chat.startStream, appendStream, stopStream; reference §5.2 and Appendix A. */
+#include "agents.h"
 #include "api-chat.h"
 
 #include "args.h"
@@ -128,8 +129,12 @@ static json_t *append_stream(ApiCall *c)
 /* The blocks at the end of the finished message: their own fifty. */
 static json_t *check_end(ApiCall *c, const json_t **ret_blocks, json_t **ret_metadata)
 {
+        const char *session = arg_str(c->args, "session_status");
         json_t *answer;
 
+        if (!str_empty(session) && !agents_status_known(session))
+                return api_invalid_arguments("value must be one of active, processing, suspended, closed "
+                                             "[json-pointer:/session_status]");
         if (!chat_arg_array(c, "blocks", ret_blocks))
                 return api_error("invalid_blocks_format");
         if (json_array_size(*ret_blocks) > STREAM_BLOCKS_MAX)
@@ -140,6 +145,7 @@ static json_t *check_end(ApiCall *c, const json_t **ret_blocks, json_t **ret_met
 
 static json_t *stop_stream(ApiCall *c)
 {
+        const char *session = arg_str(c->args, "session_status");
         _cleanup_json_ json_t *metadata = NULL;
         const json_t *blocks;
         Stream *content;
@@ -153,6 +159,9 @@ static json_t *stop_stream(ApiCall *c)
                 answer = append(c, content, false);
         if (answer)
                 return answer;
+        if (!str_empty(session))
+                agents_set_session(c->l->agents, ch->id, m->parent ? m->parent->ts : m->ts, session, NULL,
+                                   NULL);
         streams_stop(c->l->streams, ch, m, blocks, json_is_object(metadata) ? metadata : NULL);
         answer = answer_ts(ch, m);
         json_object_set_new(answer, "message", message_render(m, true));

@@ -28,6 +28,7 @@ typedef struct ApiMethods {
 } ApiMethods;
 ApiMethods api_chat_methods(void);
 ApiMethods api_stream_methods(void);
+ApiMethods api_agents_methods(void);
 ApiMethods api_conversations_methods(void);
 ApiMethods api_channels_methods(void);
 ApiMethods api_users_methods(void);

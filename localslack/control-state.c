@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include "agents.h"
 #include "delivery.h"
 #include "socketmode.h"
 
@@ -60,17 +61,6 @@ static json_t *render_views(const Views *v, bool homes)
         return out;
 }
 
-static json_t *render_statuses(const State *s)
-{
-        json_t *out = json_array(), *item;
-        const char *key;
-
-        json_object_foreach (s->statuses, key, item)
-                if (json_int(item, "expires_ms", INT64_MAX) > s->clock_ms())
-                        json_array_append(out, item);
-        return out;
-}
-
 json_t *control_render_state(const Local *l, size_t limit)
 {
         const State *s = l->state;
@@ -89,7 +79,7 @@ json_t *control_render_state(const Local *l, size_t limit)
         json_object_set_new(out, "ephemerals", render_ephemerals(s));
         json_object_set_new(out, "views", render_views(l->views, false));
         json_object_set_new(out, "homes", render_views(l->views, true));
-        json_object_set_new(out, "statuses", render_statuses(s));
+        json_object_update_new(out, agents_render(l->agents));
         json_object_set_new(out, "sockets", socketmode_render(l->sockets));
         json_object_set_new(out, "envelopes", delivery_counts(l->delivery));
         return out;

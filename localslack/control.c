@@ -4,6 +4,7 @@
 
 #include "api.h"
 #include "bench.h"
+#include "control-agents.h"
 #include "control-page.h"
 #include "delivery.h"
 #include "faults.h"
@@ -591,7 +592,8 @@ static void run(ControlCall *c, const char *path)
         const char *method = http_request_method(c->req);
         bool path_known = false;
 
-        if (control_page_handle(c->l, c->req, path, c->in, &c->query))
+        if (control_page_handle(c->l, c->req, path, c->in, &c->query) ||
+            control_agents_handle(c->l, c->req, path, c->in))
                 return;
         for (size_t i = 0; i < ELEMENTSOF(routes); i++) {
                 if (!str_equal(routes[i].path, path))

@@ -1,5 +1,6 @@
 #include "local.h"
 
+#include "agents.h"
 #include "base/clock.h"
 #include "bench.h"
 #include "delivery.h"
@@ -81,6 +82,7 @@ void local_init(Local *l, Loop *loop, const Options *options)
         l->delivery = delivery_new(l);
         l->bench = bench_new(l);
         l->streams = streams_new(l);
+        l->agents = agents_new(l);
 }
 
 void local_deinit(Local *l)
@@ -89,6 +91,7 @@ void local_deinit(Local *l)
         delivery_free(l->delivery);
         bench_free(l->bench);
         streams_free(l->streams);
+        agents_free(l->agents);
         feed_free(l->feed);
         faults_free(l->faults);
         rate_free(l->rate);
@@ -122,4 +125,5 @@ void local_reset_workspace(Local *l)
         l->tickets = tickets_new();
         rate_clear(l->rate);
         streams_clear(l->streams);
+        agents_clear(l->agents);
 }

@@ -18,6 +18,7 @@ typedef struct Delivery Delivery;
 typedef struct Faults Faults;
 typedef struct Bench Bench;
 typedef struct Streams Streams;
+typedef struct Agents Agents;
 
 typedef struct Local {
         Loop *loop;
@@ -35,6 +36,7 @@ typedef struct Local {
         Rate *rate;
         Bench *bench;
         Streams *streams;
+        Agents *agents;
 } Local;
 
 /* `options` must live as long as `l`. */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "agents.h"
 #include "base/digest.h"
 #include "blocks.h"
 #include "delivery.h"
@@ -190,18 +191,12 @@ static json_t *app_body(Local *l, json_t *fields)
 Message *messages_post_app(Local *l, Channel *c, json_t *fields, Message *parent, bool broadcast)
 {
         json_t *body = app_body(l, fields);
-        _cleanup_free_ char *key = NULL;
         Message *m;
 
         if (broadcast && parent)
                 json_put_str(body, "subtype", "thread_broadcast");
         m = state_add_message(l->state, c, body, parent);
-        /* A message ends what the agent was said to be doing (reference §5.3). */
-        key = mem_printf("%s:%s", c->id, parent ? parent->ts : m->ts);
-        if (json_object_del(l->state->statuses, key) == 0)
-                feed_emit(l->feed, "status",
-                          json_pack("{s:s,s:s,s:s}", "channel", c->id, "thread_ts",
-                                    parent ? parent->ts : m->ts, "status", ""));
+        agents_note_post(l->agents, c->id, parent ? parent->ts : m->ts);
         emit(l, "message", c, m);
         if (app_hears(l, c) && l->switches.own_messages)
                 delivery_raise(l->delivery, message_event(c, m));

@@ -62,7 +62,6 @@ State *state_new(const char *app_name, int64_t (*clock_ms)(void))
 
         s->clock_ms = clock_ms;
         s->client_msg_ids = json_object();
-        s->statuses = json_object();
         s->revoked = json_object();
         s->app_name = mem_strdup(app_name);
         state_add_user(s, "U0ANN", "ann", "Ann", false);
@@ -88,7 +87,6 @@ void state_free(State *s)
         for (size_t i = 0; i < s->n_ephemerals; i++)
                 ephemeral_free(s->ephemerals[i]);
         json_decref(s->client_msg_ids);
-        json_decref(s->statuses);
         json_decref(s->revoked);
         free(s->app_name);
         free(s);

@@ -15,7 +15,6 @@
 #define STATE_EPHEMERALS_MAX     2000
 #define STATE_CLIENT_MSG_IDS_MAX 50000
 #define STATE_REACTIONS_MAX      50 /* different emoji on one message */
-#define STATE_STATUSES_MAX       1000
 #define STATE_PINS_MAX           100 /* per channel */
 #define STATE_BOOKMARKS_MAX      100 /* per channel */
 #define STATE_NAMES_KEPT         20  /* of a channel's earlier names */
@@ -86,7 +85,6 @@ typedef struct State {
         size_t n_ephemerals;
         json_t *client_msg_ids; /* id → {"channel", "ts"}, oldest first */
         json_t *revoked;        /* digests of tokens → true, oldest first */
-        json_t *statuses;       /* "C…:ts" → {"status", "loading_messages", "expires_ms", "session"?} */
         char *app_name;
 } State;
 
