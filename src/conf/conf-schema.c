@@ -144,6 +144,21 @@ const ConfItem conf_items[] = {
          .check = check_channel, .meaning = "Channel ids in which the app may be used; empty: all."},
         {"slack", "approvers", "GATEWAY_SLACK_APPROVERS", CONF_LIST, AT(slack.approvers), .check = check_user,
          .meaning = "Member ids of those who may answer permissions; empty: everybody who may use the app."},
+        {"slack", "catch_up_max_age_s", "GATEWAY_SLACK_CATCH_UP_MAX_AGE_S", CONF_INT,
+         AT(slack.catch_up_max_age_s), .fallback = "86400", .min = 0, .max = 2592000,
+         .meaning =
+                 "What was said while the gateway was away is done when it is at most so old; older messages are counted "
+                 "and named only."},
+        {"slack", "catch_up_overlap_s", "GATEWAY_SLACK_CATCH_UP_OVERLAP_S", CONF_INT,
+         AT(slack.catch_up_overlap_s), .fallback = "120", .min = 0, .max = 3600,
+         .meaning =
+                 "How far before a gap reading begins, for messages that were on their way when it began and for "
+                 "clocks that differ."},
+        {"slack", "echo_wait_ms", "GATEWAY_SLACK_ECHO_WAIT_MS", CONF_INT, AT(slack.echo_wait_ms),
+         .fallback = "25000", .min = 500, .max = 600000,
+         .meaning =
+                 "An own message that does not come back as an event within this time, where others did, is a sign of "
+                 "a connection that is open and deaf."},
 
         {"gateway", "listen", "GATEWAY_LISTEN", CONF_TEXT, AT(gateway.listen), .fallback = "127.0.0.1:8000",
          .check = check_listen, .meaning = "Address and port for the plugin, the API and the metrics."},
@@ -274,8 +289,9 @@ static const char *append(ConfList *list, const char *text)
         for (size_t i = 0; i < list->n; i++)
                 if (strcmp(list->items[i], text) == 0)
                         return "must not name anything twice";
-        list->items = mem_resize(list->items, (list->n + 1) * sizeof(*list->items));
+        list->items = mem_resize(list->items, (list->n + 2) * sizeof(*list->items));
         list->items[list->n++] = mem_strdup(text);
+        list->items[list->n] = NULL;
         return NULL;
 }
 

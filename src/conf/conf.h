@@ -18,7 +18,7 @@
 #include "base/secret.h"
 
 typedef struct ConfList {
-        char **items;
+        char **items; /* NULL when empty, else with a NULL behind the last */
         size_t n;
 } ConfList;
 
@@ -31,6 +31,7 @@ typedef struct GatewayConf {
                 char *command;
                 ConfList allow_users, allow_channels; /* empty: all */
                 ConfList approvers;                   /* empty: everybody allowed */
+                int64_t catch_up_max_age_s, catch_up_overlap_s, echo_wait_ms;
         } slack;
         struct {
                 char *listen, *state_dir;

@@ -99,6 +99,7 @@ static void test_values(void **state)
         assert_string_equal(conf.slack.api_url, "http://127.0.0.1:3000/api/");
         assert_int_equal(conf.slack.allow_users.n, 2);
         assert_string_equal(conf.slack.allow_users.items[1], "W1234");
+        assert_null(conf.slack.allow_users.items[2]); /* who reads the list looks for its end */
         assert_string_equal(conf.slack.allow_channels.items[0], "C012AB3CD");
         assert_int_equal(conf.slack.approvers.n, 0);
         assert_string_equal(conf.gateway.listen, "[::1]:0");
