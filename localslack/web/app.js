@@ -1,259 +1,264 @@
-// The page: channels at the left, the channel in the middle, a thread at the right; on a phone one of them at a
-// time. The address (#C…/ts) is where we are.
+// The page: channels at the left, the channel in the middle, a thread at the right, the requests below; on a phone
+// one of them at a time. The address (#C…/ts) is where we are.
 
-import { avatar, clear, h } from './dom.js';
-import { renderList } from './messages.js';
-import { follow, names, post, store, subscribe, titleOf } from './store.js';
-import { encode } from './text.js';
+import { arrange, avatar, clear, h } from './dom.js';
+import { composer } from './composer.js';
+import { go, here, markRead, readAddress, readUpTo, settle, unreadOf } from './here.js';
+import { icon } from './icons.js';
+import { listenToKeys, openHelp, openSwitcher } from './keys.js';
+import { MessageList } from './list.js';
+import { editMessage } from './messages.js';
+import { onFeed, panelButton, togglePanel } from './panel.js';
+import { notice, openMenu } from './popover.js';
+import { openDirect, renderSidebar } from './sidebar.js';
+import { statusLine, statusMark, suggestedPrompts } from './status.js';
+import { follow, inChannel, isDirect, loadEarlier, loadThread, post, store, subscribe, titleOf, userOf } from './store.js';
 import { homeView, showModal } from './views.js';
 
 const $ = (id) => document.getElementById(id);
-const here = { me: localStorage.getItem('me') ?? 'U0ANN', channel: null, thread: null, home: false };
+const parts = { changed: renderSoon, openPanel: () => togglePanel(true, 'connection'), openSwitcher, openHelp };
 
-// --- where we are ---
+// --- the two panes of messages ---
 
-function readAddress() {
-  const [channel, thread] = decodeURIComponent(location.hash.slice(1)).split('/');
-  here.home = channel === 'home';
-  here.channel = here.home ? null : channel || store.channels.keys().next().value;
-  here.thread = thread || null;
+function ephemerals(channel, accept) {
+  return store.ephemerals.filter((e) => e.channel === channel.id && e.user === here.me && accept(e.message)).map((e) => e.message);
 }
 
-function go(channel, thread) {
-  location.hash = thread ? `${channel}/${thread}` : channel;
+function merged(messages, extra) {
+  return extra.length ? [...messages, ...extra].sort((a, b) => (a.ts < b.ts ? -1 : 1)) : messages;
 }
 
-// --- sidebar ---
+const openThread = (channel, ts) => {
+  go(channel, ts);
+  requestAnimationFrame(() => $('thread').querySelector('.composer textarea')?.focus());
+};
 
-function channelLink(c) {
-  const direct = c.type === 'im' || c.type === 'mpim';
-  const current = c.id === here.channel;
-  return h('a', { class: `nav ${current ? 'current' : ''} ${c.unread && !current ? 'unread' : ''}`, href: `#${c.id}` },
-    h('span', { class: 'nav-sign' }, direct ? '●' : c.type === 'group' ? '🔒' : '#'), h('span', { class: 'nav-name' }, titleOf(c, here.me)),
-    c.unread && !current ? h('span', { class: 'count' }, String(c.unread)) : null);
+/** The list and the composer of a channel (thread null) or of a thread, for one person. */
+class Pane {
+  constructor(channelId, thread, me) {
+    this.key = `${channelId}/${thread ?? ''} ${me}`;
+    this.thread = thread;
+    const channel = () => store.channels.get(channelId);
+    this.channel = channel;
+    this.me = me;
+    this.list = new MessageList({
+      channel, me, open: openThread, inThread: Boolean(thread), readUpTo: thread ? null : readUpTo(channel()),
+      collect: () => this.collect(), statusOf: thread ? null : (m) => statusMark(channel(), m),
+      earlier: thread ? null : () => loadEarlier(channel()),
+      empty: () => h('div', { class: 'empty' }, thread ? 'This thread does not exist.' : h('span', null, h('p', { class: 'empty-title' }, `This is the beginning of ${isDirect(channel()) ? '' : '#'}${titleOf(channel(), me)}.`),
+        h('p', null, 'Say something, or type / for a command.'))),
+      tail: () => [statusLine(channel(), thread, me), suggestedPrompts(channel(), thread, (text) => void this.usePrompt(text))].filter(Boolean),
+    });
+    this.composer = composer({ me, channel, thread, editLast: () => this.editLast() });
+    if (thread && !channel().messages.has(thread)) void loadThread(channel(), thread);
+    else if (thread && channel().messages.get(thread).reply_count) void loadThread(channel(), thread);
+  }
+
+  collect() {
+    const channel = this.channel();
+    const { thread } = this;
+    if (!thread) return merged([...channel.messages.values()].filter(inChannel), ephemerals(channel, inChannel));
+    const root = channel.messages.get(thread);
+    if (!root) return [];
+    const isReply = (m) => m.thread_ts === thread && m.ts !== thread;
+    return [root, ...merged([...channel.messages.values()].filter(isReply), ephemerals(channel, isReply))];
+  }
+
+  editLast() {
+    const mine = this.collect().findLast((m) => m.user === this.me && !m.bot_id && !m.is_ephemeral && m.subtype !== 'tombstone');
+    const el = mine && this.list.elementOf(mine.ts);
+    if (!el) return false;
+    editMessage(el, mine, this.channel());
+    return true;
+  }
+
+  async usePrompt(text) {
+    await post('message', { user: this.me, channel: this.channel().id, text, ...(this.thread ? { thread_ts: this.thread } : {}) });
+  }
 }
 
-function renderSidebar() {
-  const mine = [...store.channels.values()].filter((c) => c.members.includes(here.me));
-  const people = store.users.filter((u) => !u.is_bot);
-  const live = [...store.sockets.values()].filter((s) => s === 'live').length;
-  clear($('sidebar'),
-    h('div', { class: 'brand' }, h('span', { class: 'brand-mark' }, '◈'), 'localslack',
-      h('span', { class: `dot ${live ? 'on' : 'off'}`, title: `${live} live socket(s) of ${store.app.name}` })),
-    h('nav', null,
-      h('div', { class: 'nav-title' }, 'Channels'), mine.filter((c) => c.name && c.type !== 'mpim').map(channelLink),
-      h('div', { class: 'nav-title' }, 'Direct messages'), mine.filter((c) => !c.name || c.type === 'mpim').map(channelLink),
-      mine.some((c) => c.type === 'im' && c.members.includes(store.app.user_id)) ? null : h('button', {
-        class: 'nav', type: 'button', onclick: openDirect }, h('span', { class: 'nav-sign' }, '+'), `Message ${store.app.name}`),
-      h('div', { class: 'nav-title' }, 'Apps'),
-      h('a', { class: `nav ${here.home ? 'current' : ''}`, href: '#home' }, h('span', { class: 'nav-sign' }, '⌂'), `${store.app.name} home`)),
-    h('div', { class: 'who' }, h('span', { class: 'muted' }, 'Acting as'),
-      h('div', { class: 'who-list' }, people.map((u) => h('button', {
-        class: `who-one ${u.id === here.me ? 'current' : ''}`, type: 'button', title: u.real_name, 'aria-pressed': String(u.id === here.me),
-        onclick: () => become(u.id) }, avatar(u.real_name), h('span', null, u.real_name))))));
+let channelPane = null;
+let threadPane = null;
+
+function bar(...children) {
+  return h('div', { class: 'bar' }, children);
 }
 
-function become(id) {
-  here.me = id;
-  localStorage.setItem('me', id);
-  render();
+const menuButton = () => h('button', { class: 'btn-plain menu-button', type: 'button', 'aria-label': 'Open the channel list', onclick: () => document.body.classList.toggle('with-menu') }, icon('menu'));
+const offline = () => (store.online ? null : h('span', { class: 'offline', role: 'status' }, 'reconnecting…'));
+
+function membersButton(channel) {
+  const members = channel.members.map((id) => userOf(id)).filter(Boolean);
+  const button = h('button', { class: 'members', type: 'button', 'aria-haspopup': 'menu', 'aria-expanded': 'false', title: 'Members', 'aria-label': `${channel.members.length} members`, onclick: () => openMenu(button,
+    members.slice(0, 100).map((u) => ({ label: u.real_name, sign: avatar(u.real_name, { app: u.is_bot }), note: u.id === here.me ? 'you' : u.is_bot ? 'app' : u.is_away ? 'away' : '', run: () => u.id !== here.me && void openDirect(u.id) })), { align: 'end' }) },
+  icon('users'), members.slice(0, 3).map((u) => avatar(u.real_name, { app: u.is_bot })), h('span', null, String(channel.members.length)));
+  return button;
 }
 
-async function openDirect() {
-  const answer = await post('channels', { type: 'im', members: [here.me, store.app.user_id] });
-  if (answer.ok) go(answer.id);
+function channelBar(channel) {
+  const direct = isDirect(channel);
+  return bar(menuButton(), h('h1', null, direct ? null : icon(channel.type === 'group' ? 'lock' : 'hash'), h('bdi', null, titleOf(channel, here.me))),
+    h('span', { class: 'topic' }, channel.topic?.value ?? channel.topic ?? ''), offline(), h('span', { class: 'grow' }), direct ? null : membersButton(channel), panelButton());
 }
 
-// --- lists ---
-
-/** The app's own words for what it is doing. */
-function statusLine(channel, ts) {
-  const s = store.statuses.get(`${channel}:${ts}`);
-  if (!s?.status) return null;
-  return h('div', { class: 'status' }, h('span', { class: 'spinner' }), `${store.app.name} ${s.status}`,
-    s.loading_messages?.length ? h('span', { class: 'muted' }, ` ${s.loading_messages[0]}`) : null);
+function renderHome(main) {
+  const tab = (id, label, run) => h('button', { role: 'tab', type: 'button', 'aria-selected': String(id === 'home'), onclick: run }, label);
+  clear(main, bar(menuButton(), h('h1', null, avatar(store.app.name, { app: true }), h('bdi', null, store.app.name)),
+    h('div', { class: 'tabs', role: 'tablist', 'aria-label': store.app.name }, tab('home', 'Home'), tab('messages', 'Messages', () => {
+      void post('home', { user: here.me, tab: 'messages' });
+      void openDirect(store.app.user_id);
+    })), offline(), h('span', { class: 'grow' }), panelButton()), h('div', { class: 'list list-home', tabindex: '-1' }, homeView(here.me)));
+  channelPane = null;
 }
 
-const inChannel = (m) => !m.thread_ts || m.thread_ts === m.ts || m.subtype === 'thread_broadcast';
-
-function withEphemerals(messages, channel, accept) {
-  const mine = store.ephemerals.filter((e) => e.channel === channel.id && e.user === here.me && accept(e.message)).map((e) => e.message);
-  return [...messages, ...mine].sort((a, b) => (a.ts < b.ts ? -1 : 1));
-}
-
-/** Replaces the content and stays at the end when the reader was there. */
-function fill(el, ...children) {
-  const atEnd = el.scrollHeight - el.scrollTop - el.clientHeight < 80 || el.dataset.place !== el.dataset.shown;
-  const before = el.scrollTop;
-  const focus = document.activeElement;
-  const keep = el.contains(focus) && focus.dataset.action ? { action: focus.dataset.action, ts: focus.closest('.message')?.dataset.ts } : null;
-  clear(el, ...children);
-  el.scrollTop = atEnd ? el.scrollHeight : before;
-  el.dataset.shown = el.dataset.place;
-  if (keep?.ts) el.querySelector(`[data-ts="${CSS.escape(keep.ts)}"] [data-action="${CSS.escape(keep.action)}"]`)?.focus();
-}
+let homeDrawn = null;
 
 function renderChannel() {
   const main = $('channel');
   if (here.home) {
-    clear(main, header(`${store.app.name} home`, null), h('div', { class: 'list' }, homeView(here.me)));
+    const state = `${here.me} ${store.version} ${store.online}`;
+    const view = store.homes.get(here.me);
+    if (homeDrawn?.state === state && homeDrawn.view === view) return;
+    homeDrawn = { state, view };
+    renderHome(main);
     return;
   }
+  homeDrawn = null;
   const channel = store.channels.get(here.channel);
   if (!channel) {
-    clear(main, header('Nothing here', null), h('div', { class: 'empty' }, 'There is no such channel.'));
+    clear(main, bar(menuButton(), h('h1', null, 'Nothing here'), h('span', { class: 'grow' }), panelButton()), h('div', { class: 'empty' }, 'There is no such channel.'));
+    channelPane = null;
     return;
   }
-  channel.unread = 0;
-  let list = main.querySelector('.list');
-  if (!list || main.dataset.channel !== channel.id || main.dataset.me !== here.me) {
-    list = h('div', { class: 'list', role: 'log' });
-    clear(main, header('', null), list, composer(channel, null));
-    main.dataset.channel = channel.id;
-    main.dataset.me = here.me;
+  if (channelPane?.key !== `${channel.id}/ ${here.me}`) {
+    unreadOf(channel); // what was there before the first look counts as read
+    channelPane = new Pane(channel.id, null, here.me);
+    clear(main, channelBar(channel), channelPane.list.el, channel.is_archived ? h('div', { class: 'archived' }, icon('info'), 'This channel is archived.') : channelPane.composer.el);
+    channelPane.bar = '';
+    if (!here.thread && matchMedia('(hover: hover)').matches) channelPane.composer.focus();
   }
-  const direct = channel.type === 'im' || channel.type === 'mpim';
-  main.querySelector('.bar').replaceWith(header(`${direct ? '' : '# '}${titleOf(channel, here.me)}`, `${channel.members.length} members`));
-  const messages = withEphemerals([...channel.messages.values()].filter(inChannel), channel, inChannel);
-  list.dataset.place = `${channel.id} ${here.me}`;
-  fill(list, messages.length ? null : h('div', { class: 'empty' }, 'No messages yet. Say something, or type / for a command.'),
-    renderList(messages, channel, { me: here.me, open: go }));
+  const state = JSON.stringify([store.version, store.online, channel.members.length, channel.topic]);
+  if (channelPane.bar !== state) {
+    channelPane.bar = state;
+    main.querySelector('.bar').replaceWith(channelBar(channel));
+  }
+  channelPane.list.draw();
+  if (channelPane.list.following && document.visibilityState === 'visible') markRead(channel);
+}
+
+function closeThread() {
+  const { channel, thread } = here;
+  if (!thread) return;
+  go(channel);
+  requestAnimationFrame(() => (channelPane?.list.elementOf(thread) ?? $('channel').querySelector('.composer textarea'))?.focus({ preventScroll: true }));
+}
+
+function threadBar(channel) {
+  const title = store.titles.get(`${channel.id}:${here.thread}`);
+  return bar(h('button', { class: 'btn-plain back', type: 'button', 'aria-label': 'Back', onclick: closeThread }, icon('back')),
+    h('h1', null, h('bdi', null, title ?? 'Thread')), h('span', { class: 'topic' }, isDirect(channel) ? titleOf(channel, here.me) : `#${channel.name}`), h('span', { class: 'grow' }),
+    h('button', { class: 'btn-plain close', type: 'button', 'aria-label': 'Close the thread', title: 'Close (Esc)', onclick: closeThread }, icon('close')));
 }
 
 function renderThread() {
   const pane = $('thread');
   const channel = store.channels.get(here.channel);
-  const root = channel?.messages.get(here.thread);
-  document.body.classList.toggle('with-thread', Boolean(here.thread));
-  if (!here.thread) {
-    clear(pane);
-    pane.dataset.thread = '';
+  const isOpen = Boolean(here.thread && channel);
+  document.body.classList.toggle('with-thread', isOpen);
+  if (!isOpen) {
+    if (threadPane) clear(pane);
+    threadPane = null;
     return;
   }
-  const place = `${here.channel}/${here.thread} ${here.me}`;
-  let list = pane.querySelector('.list');
-  if (!list || pane.dataset.thread !== place) {
-    list = h('div', { class: 'list', role: 'log' });
-    clear(pane, h('div', { class: 'bar' },
-      h('button', { class: 'btn-plain back', type: 'button', 'aria-label': 'Back', onclick: () => go(here.channel) }, '‹'),
-      h('h1', null, 'Thread'), h('span', { class: 'muted' }, channel ? `# ${titleOf(channel, here.me)}` : ''),
-      h('button', { class: 'btn-plain close', type: 'button', 'aria-label': 'Close the thread', onclick: () => go(here.channel) }, '✕')),
-    list, channel ? composer(channel, here.thread) : null);
-    pane.dataset.thread = place;
+  if (threadPane?.key !== `${channel.id}/${here.thread} ${here.me}`) {
+    threadPane = new Pane(channel.id, here.thread, here.me);
+    clear(pane, threadBar(channel), threadPane.list.el, threadPane.composer.el);
+    threadPane.bar = '';
   }
-  if (!root) {
-    clear(list, h('div', { class: 'empty' }, 'This thread does not exist.'));
-    return;
+  const state = JSON.stringify([store.version, store.titles.get(`${channel.id}:${here.thread}`)]);
+  if (threadPane.bar !== state) {
+    threadPane.bar = state;
+    pane.querySelector('.bar').replaceWith(threadBar(channel));
   }
-  const inThread = (m) => m.thread_ts === here.thread;
-  const replies = [...channel.messages.values()].filter((m) => inThread(m) && m.ts !== here.thread);
-  list.dataset.place = place;
-  fill(list, renderList([root, ...withEphemerals(replies, channel, inThread)], channel, { me: here.me, open: go, inThread: true }),
-    statusLine(channel.id, here.thread));
+  threadPane.list.draw();
 }
 
-function header(title, note) {
-  return h('div', { class: 'bar' },
-    h('button', { class: 'btn-plain menu-button', type: 'button', 'aria-label': 'Channels',
-      onclick: () => document.body.classList.toggle('with-menu') }, '☰'),
-    h('h1', null, title), note ? h('span', { class: 'muted' }, note) : null,
-    store.online ? null : h('span', { class: 'offline' }, 'reconnecting…'));
-}
+// --- drawing ---
 
-// --- composer ---
-
-function composer(channel, thread) {
-  const area = h('textarea', { rows: 1, placeholder: thread ? 'Reply…' : `Message ${channel.name ? `#${channel.name}` : titleOf(channel, here.me)}`,
-    'aria-label': thread ? 'Reply' : 'Message' });
-  const hints = h('div', { class: 'hints' });
-  const grow = () => {
-    area.rows = Math.min(area.value.split('\n').length, 8);
-    const commands = !thread && /^\/\S*$/.test(area.value) ? store.app.slash_commands.filter((c) => c.startsWith(area.value)) : [];
-    clear(hints, commands.map((c) => h('button', { class: 'hint', type: 'button', onclick: () => {
-      area.value = `${c} `;
-      area.focus();
-      grow();
-    } }, h('strong', null, c), h('span', { class: 'muted' }, store.app.name))));
-  };
-  const send = async () => {
-    const text = area.value.trim();
-    if (!text) return;
-    area.value = '';
-    grow();
-    await say(channel, thread, text);
-  };
-  area.addEventListener('input', grow);
-  area.addEventListener('keydown', (e) => {
-    if (e.key !== 'Enter' || e.shiftKey || e.isComposing) return;
-    e.preventDefault();
-    void send();
-  });
-  return h('div', { class: 'composer' }, hints, h('div', { class: 'composer-box' }, area,
-    h('button', { class: 'send', type: 'button', 'aria-label': 'Send', onclick: send }, '➤')));
-}
-
-async function say(channel, thread, text) {
-  const command = /^(\/\S+)\s*([\s\S]*)$/.exec(text);
-  if (command && thread) {
-    notice(`${command[1]} is not supported in threads. Sorry!`);
-    return;
-  }
-  if (command) await post('command', { user: here.me, channel: channel.id, command: command[1], text: command[2] });
-  else await post('message', { user: here.me, channel: channel.id, text: encode(text, store.users, [...store.channels.values()]), ...(thread ? { thread_ts: thread } : {}) });
-}
-
-// --- notices, drawing ---
-
-function notice(text) {
-  const el = h('div', { class: 'notice', role: 'status' }, text);
-  $('notices').append(el);
-  setTimeout(() => el.remove(), 6000);
+function renderTitle() {
+  const unread = [...store.channels.values()].filter((c) => c.members.includes(here.me)).reduce((n, c) => n + unreadOf(c).mentions, 0);
+  const channel = store.channels.get(here.channel);
+  const place = here.home ? store.app.name : channel ? titleOf(channel, here.me) : null;
+  document.title = `${unread ? `(${unread}) ` : ''}${place ? `${place} · ` : ''}localslack`;
 }
 
 function render() {
   if (!store.ready) return;
-  if (!store.users.some((u) => u.id === here.me && !u.is_bot)) here.me = store.users.find((u) => !u.is_bot)?.id;
-  document.title = here.home ? 'Home · localslack' : `${names.channel(here.channel) ?? 'localslack'} · localslack`;
-  renderSidebar();
+  settle();
   renderChannel();
   renderThread();
+  renderSidebar($('sidebar'), parts);
+  renderTitle();
   showModal(here.me);
 }
 
 let drawing = false;
-/** Many events of one moment are drawn once. */
+/** Many events of one moment are drawn once. A hidden tab draws too, only less often. */
 function renderSoon() {
   if (drawing) return;
   drawing = true;
-  requestAnimationFrame(() => {
+  const draw = () => {
     drawing = false;
     render();
-  });
+  };
+  if (document.visibilityState === 'visible') requestAnimationFrame(draw);
+  else setTimeout(draw, 200);
+}
+
+const UNDRAWN = new Set(['call', 'envelope', 'faults', 'problem']);
+
+let arrived = false;
+
+function arrive() {
+  if (here.home) void post('home', { user: here.me });
 }
 
 function on(event, data) {
-  if (event === 'all') readAddress();
-  if (event === 'message' && data.channel !== here.channel && data.message.user !== here.me) {
-    const channel = store.channels.get(data.channel);
-    if (channel) channel.unread++;
+  onFeed(event);
+  if (event === 'all') {
+    readAddress();
+    settle();
+    if (!arrived) arrive();
+    arrived = true;
   }
   if (event === 'notice') notice(data);
+  // What this page asked for shows its failure in place.
   else if (event === 'failure') {
-    if (data.user === here.me) notice(data.text);
-  } else renderSoon();
+    if (data.user === here.me && store.inFlight === 0) notice(data.text);
+  } else if (!UNDRAWN.has(event)) renderSoon();
 }
 
-window.addEventListener('hashchange', () => {
+addEventListener('hashchange', () => {
   document.body.classList.remove('with-menu');
   readAddress();
-  if (here.home) void post('home', { user: here.me });
+  arrive();
   render();
 });
+addEventListener('visibilitychange', renderSoon);
 document.addEventListener('click', (e) => {
-  for (const open of document.querySelectorAll('details[open].palette, details[open].overflow')) {
-    if (!open.contains(e.target)) open.open = false;
-  }
-  if (!e.target.closest('#sidebar, .menu-button')) document.body.classList.remove('with-menu');
+  if (!e.target.closest('#sidebar, .menu-button, .popover, dialog')) document.body.classList.remove('with-menu');
+  // Without a mouse a tap on a message shows what one can do with it.
+  for (const m of document.querySelectorAll('.message.picked')) if (!m.contains(e.target)) m.classList.remove('picked');
+  if (!matchMedia('(hover: hover)').matches && !e.target.closest('a, button, input, textarea, select, summary')) e.target.closest('.message')?.classList.add('picked');
 });
+listenToKeys({
+  togglePanel: () => togglePanel(),
+  escape: () => {
+    if (document.body.classList.contains('with-menu')) document.body.classList.remove('with-menu');
+    else if (here.thread) closeThread();
+    else togglePanel(false);
+  },
+});
+arrange($('notices'), []);
 subscribe(on);
 follow();

@@ -1,314 +1,156 @@
-// Block Kit as elements. What a block needs from around it comes in as `env`:
-//   names {user, channel}, users, channels,
-//   get(block_id, action_id)          what the person has chosen so far; undefined = the initial value
-//   set(block_id, action_id, choice)  keeps it
-//   act(block, element, choice)       a click; returns a promise
-//   errors {block_id: text}           of a modal
+// Block Kit as elements, one function per type; `env` is described in elements.js.
 
-import { h, link, safeUrl } from './dom.js';
-import { emoji, markdown, mention, mrkdwn, withEmoji } from './text.js';
+import { h, link, remembered, safeUrl } from './dom.js';
+import { element, image, plain, textObject } from './elements.js';
+import { icon } from './icons.js';
+import { markdown } from './markdown.js';
+import { dataTable, richText, table } from './richtext.js';
+import { mrkdwn } from './text.js';
 
-function textObject(text, env) {
-  if (!text) return [];
-  if (text.type === 'mrkdwn') return mrkdwn(text.text, env.names);
-  return text.emoji === false ? [text.text] : withEmoji(text.text);
+/** Longer texts of a section are folded, as Slack does. */
+const FOLD_CHARS = 1500;
+const FOLD_LINES = 24;
+
+export const isLong = (text) => text.length > FOLD_CHARS || text.split('\n', FOLD_LINES + 1).length > FOLD_LINES;
+
+/** Content that shows its beginning only, until the reader wants the rest. */
+export function folded(key, content) {
+  const box = h('div', { class: 'fold' }, content);
+  const toggle = remembered(h('details', { class: 'fold-toggle' }, h('summary', null, h('span', { class: 'fold-more' }, 'Show more'), h('span', { class: 'fold-less' }, 'Show less'))), `fold:${key}`, false);
+  return h('div', { class: 'folded' }, toggle, box);
 }
 
-const plain = (text) => text?.text ?? '';
-
-// --- choices ---
-
-const optionsOf = (el) => el.options ?? (el.option_groups ?? []).flatMap((g) => g.options);
-
-function initialChoice(el) {
-  if (el.initial_options) return el.initial_options.map((o) => o.value);
-  if (el.initial_option) return el.initial_option.value;
-  return el.initial_value ?? el.initial_user ?? el.initial_users ?? el.initial_channel ?? el.initial_channels ??
-    el.initial_conversation ?? el.initial_conversations ?? el.initial_date ?? el.initial_time ?? null;
-}
-
-function chosen(block, el, env) {
-  const kept = env.get(block.block_id, el.action_id);
-  return kept === undefined ? initialChoice(el) : kept;
-}
-
-/** Keeps the choice; in `actions` and `section` (and dispatching inputs) it is a click as well. */
-function choose(block, el, env, choice) {
-  env.set(block.block_id, el.action_id, choice);
-  if (block.type !== 'input' || block.dispatch_action) void env.act(block, el, choice);
-}
-
-/** Asks first when the app wants that; `yes` runs after the person agreed. */
-function confirmed(el, env, yes) {
-  if (!el.confirm) {
-    yes();
-    return;
-  }
-  const dialog = h('dialog', { class: 'confirm', onclose: () => dialog.remove() },
-    h('h2', null, textObject(el.confirm.title, env)),
-    h('p', null, textObject(el.confirm.text, env)),
-    h('div', { class: 'dialog-buttons' },
-      h('button', { class: 'btn', onclick: () => dialog.close() }, plain(el.confirm.deny)),
-      h('button', {
-        class: `btn ${el.confirm.style === 'danger' ? 'btn-danger' : 'btn-primary'}`,
-        onclick: () => {
-          dialog.close();
-          yes();
-        },
-      }, plain(el.confirm.confirm))));
-  document.body.append(dialog);
-  dialog.showModal();
-}
-
-// --- elements ---
-
-function button(block, el, env) {
-  const style = el.style === 'primary' ? 'btn-primary' : el.style === 'danger' ? 'btn-danger' : '';
-  const out = h('button', {
-    class: `btn ${style}`, type: 'button', title: el.accessibility_label, dataset: { action: el.action_id },
-    onclick: () => confirmed(el, env, async () => {
-      out.disabled = true;
-      out.classList.add('busy');
-      if (safeUrl(el.url)) window.open(el.url, '_blank', 'noopener');
-      await env.act(block, el, el.value);
-      out.disabled = false;
-      out.classList.remove('busy');
-    }),
-  }, textObject(el.text, env), el.url ? ' ↗' : null);
-  return out;
-}
-
-function select(block, el, env, options) {
-  const now = chosen(block, el, env);
-  const option = (o) => h('option', { value: o.value, selected: o.value === now }, plain(o.text));
-  const groups = el.option_groups?.map((g) => h('optgroup', { label: plain(g.label) }, g.options.map(option)));
-  return h('select', {
-    class: 'select', 'aria-label': plain(el.placeholder) || el.action_id, dataset: { action: el.action_id },
-    onchange: (e) => {
-      const value = e.target.value;
-      confirmed(el, env, () => choose(block, el, env, value));
-    },
-  }, h('option', { value: '', disabled: true, selected: !now }, plain(el.placeholder) || 'Select an item'),
-  groups ?? options.map(option));
-}
-
-function boxes(block, el, env, type, options = el.options) {
-  const many = type === 'checkbox';
-  const now = chosen(block, el, env);
-  const name = `${env.key}:${block.block_id}:${el.action_id}`;
-  const change = (e) => {
-    const inputs = [...e.target.closest('[data-action]').querySelectorAll('input')];
-    const values = inputs.filter((i) => i.checked).map((i) => i.value);
-    choose(block, el, env, many ? values : (values[0] ?? null));
-  };
-  return h('div', { class: 'boxes', dataset: { action: el.action_id } }, options.map((o) => h('label', { class: 'box' },
-    h('input', { type, name, value: o.value, checked: many ? (now ?? []).includes(o.value) : now === o.value, onchange: change }),
-    h('span', null, textObject(o.text, env), o.description ? h('span', { class: 'muted' }, textObject(o.description, env)) : null))));
-}
-
-/** Many of many: a list that opens. The count in its head follows the choice. */
-function multiSelect(block, el, env, options) {
-  const label = () => {
-    const n = (chosen(block, el, env) ?? []).length;
-    return n ? `${n} selected` : plain(el.placeholder) || 'Select items';
-  };
-  const summary = h('summary', { class: 'select' }, label());
-  return h('details', { class: 'multi', onchange: () => summary.replaceChildren(label()) }, summary,
-    boxes(block, el, env, 'checkbox', options));
-}
-
-function overflow(block, el, env) {
-  const menu = h('details', { class: 'overflow' }, h('summary', { class: 'btn', 'aria-label': 'More' }, '⋯'),
-    h('div', { class: 'menu' }, el.options.map((o) => h('button', {
-      class: 'menu-item', type: 'button',
-      onclick: () => {
-        menu.open = false;
-        confirmed(el, env, () => void env.act(block, el, o.value));
-      },
-    }, textObject(o.text, env)))));
-  return menu;
-}
-
-function textInput(block, el, env, type) {
-  const keep = (e) => env.set(block.block_id, el.action_id, e.target.value);
-  return h(el.multiline ? 'textarea' : 'input', {
-    class: 'input', type: el.multiline ? undefined : type, rows: el.multiline ? 4 : undefined,
-    value: chosen(block, el, env) ?? '', placeholder: plain(el.placeholder), maxlength: el.max_length,
-    dataset: { action: el.action_id }, 'aria-label': plain(block.label) || el.action_id, oninput: keep,
-    onkeydown: (e) => {
-      if (e.key !== 'Enter' || e.isComposing || el.multiline || (block.type === 'input' && !block.dispatch_action)) return;
-      e.preventDefault();
-      void env.act(block, el, e.target.value);
-    },
-  });
-}
-
-function dateInput(block, el, env, type) {
-  return h('input', { class: 'input input-short', type, value: chosen(block, el, env) ?? '', dataset: { action: el.action_id },
-    onchange: (e) => choose(block, el, env, e.target.value) });
-}
-
-function feedback(block, el, env) {
-  return h('span', { class: 'feedback' }, [['positive_button', '👍'], ['negative_button', '👎']].map(([name, sign]) => h('button', {
-    class: 'btn btn-icon', type: 'button', title: plain(el[name].text), onclick: () => void env.act(block, el, el[name].value),
-  }, sign)));
-}
-
-const peopleOptions = (env) => env.users.map((u) => ({ value: u.id, text: { type: 'plain_text', text: u.real_name } }));
-const channelOptions = (env) => env.channels.filter((c) => c.name).map((c) => ({ value: c.id, text: { type: 'plain_text', text: `#${c.name}` } }));
-
-export function element(block, el, env) {
-  switch (el.type) {
-    case 'button': return button(block, el, env);
-    case 'static_select': case 'external_select': return select(block, el, env, optionsOf(el));
-    case 'users_select': return select(block, el, env, peopleOptions(env));
-    case 'channels_select': case 'conversations_select': return select(block, el, env, channelOptions(env));
-    case 'multi_static_select': case 'multi_external_select': return multiSelect(block, el, env, optionsOf(el));
-    case 'multi_users_select': return multiSelect(block, el, env, peopleOptions(env));
-    case 'multi_channels_select': case 'multi_conversations_select': return multiSelect(block, el, env, channelOptions(env));
-    case 'checkboxes': return boxes(block, el, env, 'checkbox');
-    case 'radio_buttons': return boxes(block, el, env, 'radio');
-    case 'overflow': return overflow(block, el, env);
-    case 'datepicker': return dateInput(block, el, env, 'date');
-    case 'timepicker': return dateInput(block, el, env, 'time');
-    case 'plain_text_input': return textInput(block, el, env, 'text');
-    case 'number_input': return textInput(block, el, env, 'number');
-    case 'email_text_input': return textInput(block, el, env, 'email');
-    case 'url_text_input': return textInput(block, el, env, 'url');
-    case 'image': return image(el, 'thumb');
-    case 'feedback_buttons': return feedback(block, el, env);
-    case 'icon_button': return h('button', { class: 'btn btn-icon', type: 'button', title: plain(el.text),
-      onclick: () => void env.act(block, el, el.value) }, el.icon === 'trash' ? '🗑' : '•');
-    default: return h('span', { class: 'unknown' }, el.type);
-  }
-}
-
-/** Only our own images are loaded (the page may not reach out); others show as what they say. */
-function image(el, kind) {
-  const url = el.image_url ?? '';
-  if (url.startsWith('data:image/') || url.startsWith(`${location.origin}/`)) {
-    return h('img', { class: `image image-${kind}`, src: url, alt: el.alt_text ?? '' });
-  }
-  return h('span', { class: `image image-${kind} image-blank`, title: url }, kind === 'context' ? '▢' : `🖼 ${el.alt_text ?? ''}`);
-}
-
-// --- rich text ---
-
-function styled(node, style) {
-  let out = node;
-  if (style?.code) out = h('code', null, out);
-  if (style?.bold) out = h('strong', null, out);
-  if (style?.italic) out = h('em', null, out);
-  if (style?.strike) out = h('s', null, out);
-  if (style?.underline) out = h('u', null, out);
-  return out;
-}
-
-function richElement(el, env) {
-  switch (el.type) {
-    case 'text': return styled(document.createTextNode(el.text), el.style);
-    case 'link': return styled(link(el.url, el.text || el.url), el.style);
-    case 'user': return mention(`@${env.names.user(el.user_id) ?? el.user_id}`);
-    case 'channel': return mention(`#${env.names.channel(el.channel_id) ?? el.channel_id}`);
-    case 'usergroup': return mention(`@${el.usergroup_id}`);
-    case 'broadcast': return mention(`@${el.range}`);
-    case 'emoji': return emoji(el.name);
-    case 'date': return h('span', null, el.fallback ?? new Date(el.timestamp * 1000).toLocaleString());
-    case 'color': return h('code', null, el.value);
-    default: return h('span', { class: 'unknown' }, el.type);
-  }
-}
-
-const rich = (elements, env) => (elements ?? []).map((el) => richElement(el, env));
-
-function richBlock(el, env) {
-  switch (el.type) {
-    case 'rich_text_section': return h('div', { class: 'rich-section' }, rich(el.elements, env));
-    case 'rich_text_preformatted': return h('pre', null, rich(el.elements, env));
-    case 'rich_text_quote': return h('blockquote', null, rich(el.elements, env));
-    case 'rich_text_list': return h(el.style === 'ordered' ? 'ol' : 'ul', { class: `indent-${Math.min(el.indent ?? 0, 8)}`, start: el.offset ? el.offset + 1 : undefined },
-      el.elements.map((item) => h('li', null, rich(item.elements, env))));
-    default: return h('span', { class: 'unknown' }, el.type);
-  }
-}
-
-export const richText = (block, env) => h('div', { class: 'b-rich' }, (block.elements ?? []).map((el) => richBlock(el, env)));
-
-// --- blocks ---
-
-function cell(content, env) {
-  if (content?.type === 'rich_text') return (content.elements ?? []).flatMap((section) => rich(section.elements, env));
-  return [content?.text ?? ''];
-}
-
-function table(block, env) {
-  const [head, ...rows] = block.rows ?? [];
-  const align = (i) => `align-${block.column_settings?.[i]?.align ?? 'left'}`;
-  return h('div', { class: 'table-wrap' }, h('table', null,
-    block.caption ? h('caption', null, block.caption) : null,
-    h('thead', null, h('tr', null, (head ?? []).map((c, i) => h('th', { class: align(i) }, cell(c, env))))),
-    h('tbody', null, rows.map((row) => h('tr', null, row.map((c, i) => h('td', { class: align(i) }, cell(c, env))))))));
-}
-
-const TASK_SIGNS = { pending: '○', in_progress: '◐', complete: '●', error: '✕' };
+const TASKS = {
+  pending: ['clock', 'Pending'], in_progress: [null, 'In progress'], complete: ['check', 'Complete'], error: ['error', 'Failed'],
+};
 
 function task(block, env) {
-  return h('div', { class: `task task-${block.status ?? 'pending'}` },
-    h('span', { class: 'task-sign' }, TASK_SIGNS[block.status] ?? '○'),
-    h('div', null, h('div', null, block.title),
-      block.details?.elements ? richText(block.details, env) : null,
-      block.output?.elements ? h('div', { class: 'muted' }, richText(block.output, env)) : null,
-      (block.sources ?? []).map((s) => h('div', { class: 'muted' }, link(s.url, s.text)))));
+  const status = Object.hasOwn(TASKS, block.status) ? block.status : 'pending';
+  const [sign, label] = TASKS[status];
+  const has = (part) => (Array.isArray(part?.elements) ? part.elements.length > 0 : Boolean(part));
+  const part = (p) => (p?.elements ? richText(p, env) : h('div', null, String(p)));
+  const sources = (block.sources ?? []).filter((s) => s?.url);
+  const head = [h('span', { class: `task-sign task-${status}`, role: 'img', 'aria-label': label, title: label }, sign ? icon(sign) : h('span', { class: 'spinner' })),
+    h('span', { class: 'task-title' }, String(block.title ?? ''))];
+  if (!has(block.details) && !has(block.output) && !sources.length) return h('div', { class: 'task' }, head);
+  return remembered(h('details', { class: 'task' }, h('summary', null, head, icon('down', 'task-open')),
+    h('div', { class: 'task-body' }, has(block.details) ? part(block.details) : null, has(block.output) ? h('div', { class: 'task-output' }, part(block.output)) : null,
+      sources.length ? h('div', { class: 'sources' }, sources.map((s) => h('span', { class: 'source' }, icon('link'), link(s.url, s.text || s.url)))) : null)),
+  `task:${env.key}:${block.task_id ?? block.title}`, status === 'error');
+}
+
+function plan(block, env) {
+  const tasks = block.tasks ?? [];
+  const done = tasks.filter((t) => t.status === 'complete').length;
+  return remembered(h('details', { class: 'plan' },
+    h('summary', { class: 'plan-title' }, h('span', null, String(block.title ?? 'Plan')), h('span', { class: 'muted' }, tasks.length ? `${done} of ${tasks.length}` : ''), icon('down', 'task-open')),
+    h('div', { class: 'plan-tasks' }, tasks.map((t) => task(t, env)))), `plan:${env.key}:${block.block_id ?? ''}`, true);
 }
 
 function inputBlock(block, env) {
   const error = env.errors?.[block.block_id];
-  return h('div', { class: `b-input ${error ? 'has-error' : ''}`, dataset: { block: block.block_id } },
+  return h('div', { class: `b-input ${error ? 'has-error' : ''}`, dataset: { block: block.block_id ?? '' } },
     h('div', { class: 'label' }, textObject(block.label, env), block.optional ? h('span', { class: 'muted' }, ' (optional)') : null),
     element(block, block.element, env),
-    error ? h('div', { class: 'error', role: 'alert' }, error) : null,
-    block.hint ? h('div', { class: 'muted' }, textObject(block.hint, env)) : null);
+    error ? h('div', { class: 'error', role: 'alert' }, icon('warning'), h('span', null, String(error))) : null,
+    block.hint ? h('div', { class: 'muted hint-text' }, textObject(block.hint, env)) : null);
 }
 
 function section(block, env) {
+  const text = block.text ? h('div', { class: 'b-text' }, textObject(block.text, env)) : null;
   return h('div', { class: 'b-section' },
     h('div', { class: 'b-section-main' },
-      block.text ? h('div', { class: 'b-text' }, textObject(block.text, env)) : null,
+      text && !block.expand && isLong(plain(block.text)) ? folded(`${env.key}:${block.block_id}`, text) : text,
       block.fields ? h('div', { class: 'fields' }, block.fields.map((f) => h('div', null, textObject(f, env)))) : null),
     block.accessory ? h('div', { class: 'accessory' }, element(block, block.accessory, env)) : null);
 }
 
-function context(block, env) {
-  return h('div', { class: 'b-context' }, block.elements.map((el) => (el.type === 'image' ? image(el, 'context') : h('span', null, textObject(el, env)))));
-}
+const context = (block, env) => h('div', { class: 'b-context' },
+  (block.elements ?? []).map((el) => (el.type === 'image' ? image(el, 'context') : h('span', null, textObject(el, env)))));
+
+const actions = (block, env) => h('div', { class: 'b-actions' }, (block.elements ?? []).map((el) => element(block, el, env)));
 
 function card(block, env) {
-  return h('div', { class: 'card' }, ['title', 'subtitle', 'body'].map((name) => (block[name] ? h('div', { class: `card-${name}` }, textObject(block[name], env)) : null)),
-    block.actions ? h('div', { class: 'b-actions' }, block.actions.map((el) => element(block, el, env))) : null);
+  const text = (name) => (block[name] ? h('div', { class: `card-${name}` }, textObject(block[name], env)) : null);
+  return h('div', { class: 'card' }, block.hero_image ? h('div', { class: 'card-hero' }, image(block.hero_image, 'large')) : null,
+    h('div', { class: 'card-inside' },
+      h('div', { class: 'card-head' }, block.icon ? image(block.icon, 'icon') : null, h('div', null, text('title'), text('subtitle'))),
+      text('body'), block.actions?.length ? h('div', { class: 'b-actions' }, block.actions.map((el) => element(block, el, env))) : null));
 }
 
+function container(block, env) {
+  const head = [block.icon ? image(block.icon, 'icon') : null, h('div', { class: 'container-head' },
+    h('div', { class: 'container-title' }, block.rich_text_title ? richText(block.rich_text_title, env) : textObject(block.title, env)),
+    block.subtitle ? h('div', { class: 'muted' }, textObject(block.subtitle, env)) : null)];
+  const body = h('div', { class: 'container-body' }, renderBlocks(block.child_blocks, env));
+  const width = ['narrow', 'wide', 'full'].includes(block.width) ? block.width : 'standard';
+  if (!block.is_collapsible) return h('div', { class: `container width-${width} ${block.has_header_divider ? 'divided' : ''}` }, h('div', { class: 'container-top' }, head), body);
+  return remembered(h('details', { class: `container width-${width}` }, h('summary', { class: 'container-top' }, head, icon('down', 'task-open')), body),
+    `container:${env.key}:${block.block_id}`, !block.default_collapsed);
+}
+
+function video(block) {
+  const title = plain(block.title) || 'Video';
+  const url = safeUrl(block.title_url) ?? safeUrl(block.video_url);
+  return h('div', { class: 'card video' }, h('div', { class: 'card-inside' },
+    h('div', { class: 'muted' }, [block.provider_name, block.author_name].filter(Boolean).join(' · ')),
+    h('div', { class: 'card-title' }, icon('play'), url ? link(url, title) : title),
+    block.description ? h('div', null, plain(block.description)) : null));
+}
+
+function imageBlock(block, env) {
+  return h('figure', null, block.title ? h('figcaption', null, textObject(block.title, env)) : null, image(block, 'large'));
+}
+
+const ALERTS = { error: 'error', warning: 'warning', success: 'check' };
+
+function alert(block, env) {
+  const level = ['info', 'warning', 'error', 'success'].includes(block.level) ? block.level : 'default';
+  return h('div', { class: `alert alert-${level}`, role: level === 'error' ? 'alert' : 'note' }, icon(ALERTS[level] ?? 'info'), h('div', null, textObject(block.text, env)));
+}
+
+const BLOCKS = {
+  actions, alert, card, container, context, image: imageBlock, input: inputBlock, plan, section, table, video,
+  context_actions: actions, data_table: dataTable, rich_text: richText, task_card: task,
+  carousel: (block, env) => h('div', { class: 'carousel', tabindex: '0', role: 'region', 'aria-label': 'Cards' }, (block.elements ?? []).map((el) => card({ ...el, block_id: el.block_id ?? block.block_id }, env))),
+  divider: () => h('hr'),
+  file: (block) => h('div', { class: 'file' }, h('div', { class: 'file-head' }, icon('file'), `Remote file ${block.external_id ?? ''}`)),
+  header: (block, env) => h('div', { class: `b-header level-${[1, 2, 3, 4].includes(block.level) ? block.level : 2}`, role: 'heading', 'aria-level': '3' }, textObject(block.text, env)),
+  markdown: (block, env) => h('div', { class: 'b-markdown' }, markdown(block.text, env.names)),
+};
+
+/** Never throws: what an app got past the checks must not take the page down. */
 export function renderBlock(block, env) {
-  switch (block.type) {
-    case 'section': return section(block, env);
-    case 'header': return h('div', { class: 'b-header' }, textObject(block.text, env));
-    case 'divider': return h('hr');
-    case 'context': return context(block, env);
-    case 'actions': case 'context_actions':
-      return h('div', { class: 'b-actions' }, block.elements.map((el) => element(block, el, env)));
-    case 'input': return inputBlock(block, env);
-    case 'markdown': return h('div', { class: 'b-markdown' }, markdown(block.text, env.names));
-    case 'rich_text': return richText(block, env);
-    case 'image': return h('figure', null, block.title ? h('figcaption', null, plain(block.title)) : null, image(block, 'large'));
-    case 'table': case 'data_table': return table(block, env);
-    case 'plan': return h('div', { class: 'plan' }, h('div', { class: 'plan-title' }, block.title), (block.tasks ?? []).map((t) => task(t, env)));
-    case 'task_card': return task(block, env);
-    case 'alert': return h('div', { class: `alert alert-${block.level ?? 'info'}` }, textObject(block.text, env));
-    case 'card': return card(block, env);
-    case 'carousel': return h('div', { class: 'carousel' }, block.elements.map((el) => card(el, env)));
-    case 'container': return h('details', { class: 'container', open: !block.default_collapsed },
-      h('summary', null, textObject(block.title, env)), (block.child_blocks ?? []).map((b) => renderBlock(b, env)));
-    default: return h('div', { class: 'unknown' }, `[${block.type}]`);
+  const type = String(block?.type);
+  if (!Object.hasOwn(BLOCKS, type)) return h('div', { class: 'unknown' }, icon('info'), `A block of the type “${type.slice(0, 60)}”, which this page does not show.`);
+  try {
+    return BLOCKS[type](block, env);
+  } catch (error) {
+    return h('div', { class: 'unknown', title: error.message }, icon('warning'), `A block of the type “${type}” that could not be shown: ${error.message}`);
   }
 }
 
-export const renderBlocks = (blocks, env) => blocks.map((block) => renderBlock(block, env));
+export const renderBlocks = (blocks, env) => (Array.isArray(blocks) ? blocks : []).map((block) => renderBlock(block, env));
+
+// --- legacy attachments ---
+
+const COLORS = { good: '#2e9e6b', warning: '#d9a036', danger: '#cf4436' };
+
+function attachmentFields(fields, env) {
+  return h('div', { class: 'fields' }, fields.map((f) => h('div', { class: f?.short ? '' : 'field-wide' }, h('strong', null, String(f?.title ?? '')), h('div', null, mrkdwn(f?.value, env.names)))));
+}
+
+export function attachment(a, env) {
+  const color = COLORS[a.color] ?? (/^#?[0-9a-f]{6}$/i.test(a.color ?? '') ? `#${a.color.replace('#', '')}` : null);
+  const text = (t) => (t ? h('div', { class: 'b-text' }, mrkdwn(t, env.names)) : null);
+  const body = a.blocks?.length ? renderBlocks(a.blocks, env) : [
+    a.author_name ? h('div', { class: 'attachment-author' }, a.author_link ? link(a.author_link, a.author_name) : String(a.author_name)) : null,
+    a.title ? h('div', { class: 'attachment-title' }, a.title_link ? link(a.title_link, String(a.title)) : mrkdwn(a.title, env.names)) : null,
+    text(a.text ?? (a.title || a.fields ? null : a.fallback)),
+    a.fields?.length ? attachmentFields(a.fields, env) : null,
+    a.image_url ? image({ image_url: a.image_url, alt_text: a.fallback }, 'large') : null,
+    a.footer ? h('div', { class: 'b-context' }, String(a.footer)) : null];
+  const el = h('div', { class: 'attachment' }, h('div', { class: 'attachment-body' }, body), a.thumb_url ? image({ image_url: a.thumb_url }, 'thumb') : null);
+  if (color) el.style.borderLeftColor = color;
+  return [a.pretext ? text(a.pretext) : null, el];
+}
