@@ -1,12 +1,13 @@
 // Runs every test of the repository that exists and matches, one file after the other (OpenCode is heavy), and closes on
 // exactly one line: `N passed, N failed`. `./dev test` prepares everything and then starts this.
 //
-//   node tools/run-tests.mjs [--set-up-failures N] [--plain DIR] [--sanitized DIR] [PATTERN]
+//   node tools/run-tests.mjs [--set-up-failures N] [--plain DIR] [--sanitized DIR] [--threaded DIR] [PATTERN]
 //
+// The three directories are builds: as it is, with ASan and UBSan (the scenarios run its programs, too), and with TSan.
 // PATTERN, a regular expression, selects files and C tests by name.
 
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -19,8 +20,8 @@ const TAIL_LINES = 30;
 const ERROR_LINES = 25; // of each failed test; the rest is in its log
 
 /** The order of the groups: the quick ones first. demo/sample-repo is what the demonstration works on. */
-const GROUPS = ['tools/', 'plugin/test/unit/', 'demo/', 'tests/harness/', 'tests/sdk/', 'plugin/test/', 'bench/',
-  'tests/scenario/', 'tests/crash/', 'tests/browser/', 'tests/'];
+const GROUPS = ['tools/', 'plugin/test/unit/', 'demo/', 'tests/harness/', 'tests/localslack/', 'tests/sdk/', 'plugin/test/', 'bench/',
+  'tests/scenario/', 'tests/crash/', 'tests/chaos/', 'tests/browser/', 'tests/'];
 const NOT_OURS = /^demo\/sample-repo\/|(^|\/)node_modules\//;
 
 const LINTS = [
@@ -35,6 +36,7 @@ const { values: options, positionals } = parseArgs({
     'set-up-failures': { type: 'string', default: '0' },
     plain: { type: 'string' },
     sanitized: { type: 'string' },
+    threaded: { type: 'string' },
   },
 });
 const wanted = new RegExp(positionals[0] ?? '');
@@ -107,8 +109,9 @@ function readCmocka({ stdout = '', stderr = '', result, returncode }) {
   };
 }
 
-async function runC(dir, label, extra) {
-  const known = JSON.parse(execFileSync('meson', ['introspect', '--tests', dir], { encoding: 'utf8' }));
+async function runC(dir, label, extra, suite = '') {
+  const known = JSON.parse(execFileSync('meson', ['introspect', '--tests', dir], { encoding: 'utf8' }))
+    .filter((test) => test.suite.some((name) => name.endsWith(suite)));
   const names = [...new Set(known.map(({ name }) => name))].filter((name) => wanted.test(`${label}/${name}`));
   if (names.length === 0) return;
   console.log(`${label} (${dir})`);
@@ -153,10 +156,33 @@ function readReport(file, { code, output, ms }) {
   };
 }
 
+/** The scenarios run programs that report what they do wrong with memory, even where no test would notice. */
+const SANITIZED_FILES = /^tests\/scenario\//;
+const REPORTS = join(LOGS, 'sanitizer');
+const sanitizedEnv = (dir) => ({
+  ...process.env,
+  GATEWAY_BIN: join(ROOT, dir, 'src/gateway/opencode-slack'),
+  LOCALSLACK_BIN: join(ROOT, dir, 'localslack/localslack'),
+  ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:log_path=${join(REPORTS, 'report')}`,
+  UBSAN_OPTIONS: `${process.env.UBSAN_OPTIONS ?? ''}:log_path=${join(REPORTS, 'report')}`,
+});
+
+async function runSanitized(argv, file) {
+  rmSync(REPORTS, { recursive: true, force: true });
+  mkdirSync(REPORTS, { recursive: true });
+  const report = readReport(file, await run(argv, { env: sanitizedEnv(options.sanitized) }));
+  for (const name of readdirSync(REPORTS)) {
+    report.failed++;
+    report.details += `\n✖ a program misbehaved:\n${head(readFileSync(join(REPORTS, name), 'utf8'))}`;
+  }
+  return report;
+}
+
 async function runOnce(file) {
   const inPlugin = file.startsWith('plugin/');
   const argv = [process.execPath, '--test', '--test-concurrency=1', `--test-reporter=${REPORTER}`,
     '--test-reporter-destination=stdout', inPlugin ? file.slice('plugin/'.length) : file];
+  if (options.sanitized && SANITIZED_FILES.test(file)) return runSanitized(argv, file);
   return readReport(file, await run(argv, { cwd: inPlugin ? join(ROOT, 'plugin') : ROOT }));
 }
 
@@ -193,6 +219,7 @@ async function runLints() {
 
 if (options.plain) await runC(options.plain, 'c', []);
 if (options.sanitized) await runC(options.sanitized, 'c-sanitized', ['--timeout-multiplier', '3']);
+if (options.threaded) await runC(options.threaded, 'c-threads', ['--timeout-multiplier', '5'], 'threads');
 await runNode();
 await runLints();
 
