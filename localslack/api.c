@@ -192,7 +192,7 @@ Channel *api_need_channel(const ApiCall *c, const char *name)
 const ApiMethod *api_find_method(const char *name)
 {
         const ApiMethods tables[] = {
-                api_chat_methods(),     api_stream_methods(), api_agents_methods(), api_conversations_methods(),
+                api_chat_methods(),     api_stream_methods(), api_agents_methods(), api_schedule_methods(), api_conversations_methods(),
                 api_channels_methods(), api_users_methods(),  api_items_methods(),
                 api_misc_methods(),     api_views_methods(),  api_files_methods()};
 

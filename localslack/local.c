@@ -5,6 +5,7 @@
 #include "bench.h"
 #include "delivery.h"
 #include "faults.h"
+#include "schedule.h"
 #include "socketmode.h"
 #include "streams.h"
 
@@ -83,6 +84,7 @@ void local_init(Local *l, Loop *loop, const Options *options)
         l->bench = bench_new(l);
         l->streams = streams_new(l);
         l->agents = agents_new(l);
+        l->schedule = schedule_new(l);
 }
 
 void local_deinit(Local *l)
@@ -92,6 +94,7 @@ void local_deinit(Local *l)
         bench_free(l->bench);
         streams_free(l->streams);
         agents_free(l->agents);
+        schedule_free(l->schedule);
         feed_free(l->feed);
         faults_free(l->faults);
         rate_free(l->rate);
@@ -126,4 +129,5 @@ void local_reset_workspace(Local *l)
         rate_clear(l->rate);
         streams_clear(l->streams);
         agents_clear(l->agents);
+        schedule_clear(l->schedule);
 }

@@ -19,6 +19,7 @@ typedef struct Faults Faults;
 typedef struct Bench Bench;
 typedef struct Streams Streams;
 typedef struct Agents Agents;
+typedef struct Schedule Schedule;
 
 typedef struct Local {
         Loop *loop;
@@ -37,6 +38,7 @@ typedef struct Local {
         Bench *bench;
         Streams *streams;
         Agents *agents;
+        Schedule *schedule;
 } Local;
 
 /* `options` must live as long as `l`. */

@@ -74,6 +74,7 @@ static void test_lengths(void **state)
                 {"chat.postMessage", "text", 40000, NULL, NULL},
                 {"chat.postMessage", "text", 40001, NULL, "message_truncated"},
                 {"chat.postEphemeral", "text", 40001, "msg_too_long", NULL},
+                {"chat.scheduleMessage", "text", 40001, "msg_too_long", NULL},
                 {"chat.update", "text", 4000, NULL, NULL},
                 {"chat.update", "text", 4001, "msg_too_long", NULL},
                 {"chat.postMessage", "markdown_text", 12000, NULL, NULL},
