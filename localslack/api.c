@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "faults.h"
+#include "problems.h"
 #include "tcp.h"
 
 json_t *api_ok(void)
@@ -192,9 +193,10 @@ Channel *api_need_channel(const ApiCall *c, const char *name)
 const ApiMethod *api_find_method(const char *name)
 {
         const ApiMethods tables[] = {
-                api_chat_methods(),     api_stream_methods(), api_agents_methods(), api_schedule_methods(), api_conversations_methods(),
-                api_channels_methods(), api_users_methods(),  api_items_methods(),
-                api_misc_methods(),     api_views_methods(),  api_files_methods()};
+                api_chat_methods(),     api_stream_methods(),        api_agents_methods(),
+                api_schedule_methods(), api_conversations_methods(), api_channels_methods(),
+                api_users_methods(),    api_items_methods(),         api_misc_methods(),
+                api_views_methods(),    api_files_methods()};
 
         for (size_t t = 0; t < ELEMENTSOF(tables); t++)
                 for (size_t i = 0; i < tables[t].n; i++)
@@ -248,6 +250,40 @@ static json_t *fault_answer(const Fault *f)
         }
 }
 
+/* An answer that is ready, and kept back on request of a test: the effect comes in time, the answer late. */
+typedef struct LateReply {
+        LateAnswer *late;
+        ApiReply reply;
+        char *text;
+        LoopTimer *timer;
+} LateReply;
+
+static void on_late(void *userdata)
+{
+        LateReply *late = userdata;
+        HttpRequest *http = late_answer_take(late->late);
+
+        if (http)
+                respond(http, 200, &late->reply, late->text);
+        loop_timer_free(late->timer);
+        api_reply_deinit(&late->reply);
+        free(late->text);
+        free(late);
+}
+
+static void answer_later(Local *l, HttpRequest *http, ApiReply *reply, char *text /* stolen */,
+                         int64_t delay_ms)
+{
+        LateReply *late = mem_new(LateReply);
+
+        late->reply = *reply;
+        *reply = (ApiReply){0};
+        late->text = text;
+        late->late = late_answer_new(http);
+        late->timer = loop_timer_new(l->loop, on_late, late);
+        loop_timer_set(late->timer, delay_ms);
+}
+
 static void answer_call(Local *l, HttpRequest *http, const char *method, const Fault *fault)
 {
         _cleanup_free_ char *base_url = api_base_url(http), *text = NULL;
@@ -271,6 +307,12 @@ static void answer_call(Local *l, HttpRequest *http, const char *method, const F
                 reply.retry_after_s = fault->retry_after_s;
         text = json_dump(reply.answer);
         record_call(l, method, reply.args, text, status, fault);
+        if (!fault)
+                problems_note_answer(l, method, status, reply.answer);
+        if (fault && fault->action == FAULT_DELAY_AFTER) {
+                answer_later(l, http, &reply, take(text), fault->delay_ms);
+                return;
+        }
         if (fault && (fault->action == FAULT_DROP_BEFORE || fault->action == FAULT_DROP_RESPONSE_AFTER))
                 tcp_hang_up(http_request_peer(http));
         else
@@ -311,7 +353,7 @@ void api_handle(Local *l, HttpRequest *req)
                 answer_call(l, req, method, NULL);
                 return;
         }
-        if (fault.delay_ms == 0) {
+        if (fault.delay_ms == 0 || fault.action == FAULT_DELAY_AFTER) {
                 answer_call(l, req, method, &fault);
                 return;
         }

@@ -8,6 +8,7 @@
 #include "control-page.h"
 #include "delivery.h"
 #include "faults.h"
+#include "http-delivery.h"
 #include "interact.h"
 #include "messages.h"
 #include "net/url.h"
@@ -409,10 +410,13 @@ static void respond_records(ControlCall *c, const RecordRing *ring, const char *
         for (size_t i = 0; (r = record_ring_at(ring, i)); i++) {
                 if (r->n <= after || (filter && !str_equal(filter, r->key)))
                         continue;
-                buf_printf(&out, "%s{\"n\":%llu,\"at_ms\":%lld,\"%s\":", first ? "" : ",",
-                           (unsigned long long) r->n, (long long) r->at_ms, key_name);
-                put_json_string(&out, r->key);
-                buf_append_char(&out, ',');
+                buf_printf(&out, "%s{\"n\":%llu,\"at_ms\":%lld,", first ? "" : ",", (unsigned long long) r->n,
+                           (long long) r->at_ms);
+                if (key_name) {
+                        buf_printf(&out, "\"%s\":", key_name);
+                        put_json_string(&out, r->key);
+                        buf_append_char(&out, ',');
+                }
                 if (raw)
                         buf_append_str(&out, r->text);
                 else {
@@ -442,6 +446,11 @@ static void get_outcomes(ControlCall *c)
         respond_records(c, &c->l->outcomes, "outcome", form_get(&c->query, "outcome"), false);
 }
 
+static void get_problems(ControlCall *c)
+{
+        respond_records(c, &c->l->problems, NULL, form_get(&c->query, "source"), true);
+}
+
 static void get_events(ControlCall *c)
 {
         feed_open(c->l->feed, c->req);
@@ -453,8 +462,11 @@ static void post_faults(ControlCall *c)
 {
         const char *error;
 
-        if (json_array_size(c->in) == 0)
+        if (json_array_size(c->in) == 0 && json_object_size(c->in) == 0) {
                 faults_clear(c->l->faults);
+                answer(c, fine());
+                return;
+        }
         error = faults_add(c->l->faults, c->in);
         if (error)
                 refuse(c, error);
@@ -508,9 +520,30 @@ static void post_switches(ControlCall *c)
                 refuse(c, error);
                 return;
         }
+        socketmode_apply_switches(c->l->sockets);
         body = switches_render(&c->l->switches);
         json_object_set_new(body, "ok", json_true());
         answer(c, body);
+}
+
+static void get_http(ControlCall *c)
+{
+        answer(c, http_delivery_render(c->l->http));
+}
+
+static void post_http(ControlCall *c)
+{
+        _cleanup_free_ char *error = http_delivery_configure(c->l->http, c->in);
+
+        if (error)
+                refuse(c, error);
+        else
+                get_http(c);
+}
+
+static void get_faults(ControlCall *c)
+{
+        answer(c, faults_render(c->l->faults));
 }
 
 static void get_switches(ControlCall *c)
@@ -527,6 +560,7 @@ static void post_reset(ControlCall *c)
         delivery_reset(l->delivery);
         faults_clear(l->faults);
         local_reset_switches(l);
+        socketmode_apply_switches(l->sockets);
         local_reset_workspace(l);
         record_ring_clear(&l->calls);
         record_ring_clear(&l->frames);
@@ -562,6 +596,7 @@ static const struct {
         {"GET", "calls", get_calls},
         {"GET", "frames", get_frames},
         {"GET", "outcomes", get_outcomes},
+        {"GET", "problems", get_problems},
         {"GET", "events", get_events},
         {"GET", "bench", get_bench},
         {"POST", "bench", post_bench},
@@ -578,7 +613,10 @@ static const struct {
         {"POST", "shortcut", post_shortcut},
         {"POST", "event", post_event},
         {"POST", "home", post_home},
+        {"GET", "faults", get_faults},
         {"POST", "faults", post_faults},
+        {"GET", "http", get_http},
+        {"POST", "http", post_http},
         {"POST", "sockets", post_sockets},
         {"POST", "deliver", post_deliver},
         {"POST", "redeliver", post_redeliver},

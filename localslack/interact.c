@@ -109,8 +109,9 @@ static void on_command_done(void *userdata, const DeliveryResult *r)
         const json_t *payload = json_is_object(r->payload) ? r->payload : NULL;
 
         if (r->failure) {
-                _cleanup_free_ char *text =
-                        mem_printf("%s failed with the error \"operation_timeout\"", j->command);
+                bool is_late = str_equal(r->failure, "timeout") || str_equal(r->failure, "no_socket");
+                _cleanup_free_ char *text = mem_printf("%s failed with the error \"%s\"", j->command,
+                                                       is_late ? "operation_timeout" : "dispatch_failed");
 
                 tell_failure(j, text);
         } else if (ch && payload && (json_str(payload, "text") || json_object_get(payload, "blocks"))) {

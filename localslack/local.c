@@ -1,10 +1,14 @@
 #include "local.h"
 
+#include <stdio.h>
+
 #include "agents.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "bench.h"
 #include "delivery.h"
 #include "faults.h"
+#include "http-delivery.h"
 #include "schedule.h"
 #include "socketmode.h"
 #include "streams.h"
@@ -15,6 +19,8 @@
 #define FRAMES_BYTES_MAX   (64u << 20)
 #define OUTCOMES_KEPT      20000
 #define OUTCOMES_BYTES_MAX (16u << 20)
+#define PROBLEMS_KEPT      1000
+#define PROBLEMS_BYTES_MAX (2u << 20)
 
 struct LateAnswer {
         HttpRequest *req; /* NULL once the client has gone */
@@ -67,18 +73,20 @@ void local_reset_switches(Local *l)
 
 void local_init(Local *l, Loop *loop, const Options *options)
 {
-        *l = (Local){.loop = loop, .options = options};
+        *l = (Local){.loop = loop, .options = options, .rng = random_u64()};
         local_reset_switches(l);
         l->state = state_new(options->app_name, clock_realtime_ms);
         l->tickets = tickets_new();
         l->views = views_new();
         l->files = files_new();
         l->feed = feed_new(loop);
-        l->faults = faults_new();
+        l->faults = faults_new(l);
         l->rate = rate_new();
         record_ring_init(&l->calls, CALLS_KEPT, CALLS_BYTES_MAX);
         record_ring_init(&l->frames, FRAMES_KEPT, FRAMES_BYTES_MAX);
         record_ring_init(&l->outcomes, OUTCOMES_KEPT, OUTCOMES_BYTES_MAX);
+        record_ring_init(&l->problems, PROBLEMS_KEPT, PROBLEMS_BYTES_MAX);
+        l->http = http_delivery_new(l);
         l->sockets = socketmode_new(l);
         l->delivery = delivery_new(l);
         l->bench = bench_new(l);
@@ -91,6 +99,7 @@ void local_deinit(Local *l)
 {
         socketmode_free(l->sockets);
         delivery_free(l->delivery);
+        http_delivery_free(l->http);
         bench_free(l->bench);
         streams_free(l->streams);
         agents_free(l->agents);
@@ -105,6 +114,7 @@ void local_deinit(Local *l)
         record_ring_deinit(&l->calls);
         record_ring_deinit(&l->frames);
         record_ring_deinit(&l->outcomes);
+        record_ring_deinit(&l->problems);
         switches_deinit(&l->switches);
 }
 
@@ -130,4 +140,24 @@ void local_reset_workspace(Local *l)
         streams_clear(l->streams);
         agents_clear(l->agents);
         schedule_clear(l->schedule);
+}
+
+/* splitmix64. */
+uint64_t local_random(Local *l)
+{
+        uint64_t z = l->rng += 0x9e3779b97f4a7c15u;
+
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        return z ^ (z >> 31);
+}
+
+void local_record_frame(Local *l, const char *direction, int64_t id, const char *text, size_t n_bytes)
+{
+        char key[32];
+
+        if (!l->switches.record_frames)
+                return;
+        snprintf(key, sizeof(key), "%s:%lld", direction, (long long) id);
+        record_ring_add(&l->frames, clock_realtime_ms(), key, mem_strndup(text, n_bytes));
 }

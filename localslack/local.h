@@ -17,6 +17,7 @@ typedef struct Socketmode Socketmode;
 typedef struct Delivery Delivery;
 typedef struct Faults Faults;
 typedef struct Bench Bench;
+typedef struct HttpDelivery HttpDelivery;
 typedef struct Streams Streams;
 typedef struct Agents Agents;
 typedef struct Schedule Schedule;
@@ -30,15 +31,17 @@ typedef struct Local {
         Files *files;
         Switches switches;
         Feed *feed;
-        RecordRing calls, frames, outcomes;
+        RecordRing calls, frames, outcomes, problems;
         Socketmode *sockets;
         Delivery *delivery;
         Faults *faults;
         Rate *rate;
         Bench *bench;
+        HttpDelivery *http;
         Streams *streams;
         Agents *agents;
         Schedule *schedule;
+        uint64_t rng; /* of everything that a scenario's seed shall repeat */
 } Local;
 
 /* `options` must live as long as `l`. */
@@ -49,6 +52,11 @@ void local_reset_switches(Local *l);
 /* A new, seeded workspace in the place of the old one; sockets, switches and the numbers of the records
  * stay. */
 void local_reset_workspace(Local *l);
+
+/* The next of the numbers that `rng` begins. */
+uint64_t local_random(Local *l);
+/* What went over a wire, into the record: direction "out", "in", "http_out" …, `id` of the socket. */
+void local_record_frame(Local *l, const char *direction, int64_t id, const char *text, size_t n_bytes);
 
 /* A request whose answer waits for something else. The client may leave meanwhile. */
 typedef struct LateAnswer LateAnswer;

@@ -1,6 +1,7 @@
 #include "socketmode.h"
 
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -14,7 +15,6 @@
 #define HOST_NAME         "applink-local"
 #define MESSAGE_BYTES_MAX (1u << 20) /* from the app: acknowledgements with a view inside are the largest */
 #define QUEUED_BYTES_MAX  (64u << 20)
-#define SILENCE_MAX_MS    90000 /* no byte for so long: Slack closes idle sockets too, its time is unknown */
 #define WARNING_AHEAD_MS  10000
 #define CLOSE_AFTER_MS    30000 /* a socket that was told to go and does not */
 #define HELD_OPEN_MS      20000 /* Slack leaves TCP open after the close handshake */
@@ -26,14 +26,13 @@ typedef enum SocketState {
         SOCKET_RETIRING, /* told to go; still acknowledges, gets nothing new */
         SOCKET_REFUSED,  /* one too many */
         SOCKET_FROZEN,   /* half-open: counted, given envelopes, silent */
+        SOCKET_GHOST,    /* the far side has gone without a word: still registered (reference §1.12) */
         SOCKET_CLOSING
 } SocketState;
 
-static const char *const state_names[] = {[SOCKET_LIVE] = "live",
-                                          [SOCKET_RETIRING] = "retiring",
-                                          [SOCKET_REFUSED] = "refused",
-                                          [SOCKET_FROZEN] = "frozen",
-                                          [SOCKET_CLOSING] = "closing"};
+static const char *const state_names[] = {
+        [SOCKET_LIVE] = "live",     [SOCKET_RETIRING] = "retiring", [SOCKET_REFUSED] = "refused",
+        [SOCKET_FROZEN] = "frozen", [SOCKET_GHOST] = "ghost",       [SOCKET_CLOSING] = "closing"};
 
 typedef struct Ticket {
         char text[UUID_SIZE];
@@ -43,11 +42,12 @@ typedef struct Ticket {
 typedef struct Socket {
         Socketmode *owner;
         int64_t id;
-        WsPeer *peer;
+        WsPeer *peer; /* NULL for a ghost */
         SocketState state;
         bool is_muted; /* reads, but its acknowledgements are ignored */
         bool is_warned;
-        int64_t opened_ms, lifetime_ms, retire_ms;
+        unsigned n_pings; /* that it sent us */
+        int64_t opened_ms, started_ms /* since the epoch */, lifetime_ms;
         char address[72];
         int held_fd; /* keeps TCP open beyond the end of `peer`; -1 = none */
         LoopTimer *ping_timer, *life_timer;
@@ -84,21 +84,12 @@ static void set_state(Socket *s, SocketState state)
         feed_emit(s->owner->local->feed, "socket", data);
 }
 
-static void record_frame(Socketmode *sm, const char *direction, const Socket *s, const char *text,
-                         size_t n_bytes)
-{
-        char key[32];
-
-        if (!sm->local->switches.record_frames)
-                return;
-        snprintf(key, sizeof(key), "%s:%lld", direction, (long long) s->id);
-        record_ring_add(&sm->local->frames, clock_realtime_ms(), key, mem_strndup(text, n_bytes));
-}
-
 static void socket_send(Socket *s, const char *text, size_t n_bytes)
 {
-        record_frame(s->owner, s->state == SOCKET_FROZEN ? "swallowed" : "out", s, text, n_bytes);
-        if (s->state != SOCKET_FROZEN)
+        bool is_swallowed = s->state == SOCKET_FROZEN || s->state == SOCKET_GHOST;
+
+        local_record_frame(s->owner->local, is_swallowed ? "swallowed" : "out", s->id, text, n_bytes);
+        if (!is_swallowed)
                 ws_peer_send_text(s->peer, text, n_bytes);
 }
 
@@ -118,8 +109,20 @@ static void socket_free(Socket *s)
 
 static void socket_cut(Socket *s)
 {
-        ws_peer_abort(s->peer);
+        ws_peer_abort(take(s->peer));
         socket_free(s);
+}
+
+/* Stays registered without a connection: counted in hello, given envelopes, for `ms`. */
+static void become_ghost(Socket *s, int64_t ms)
+{
+        ws_peer_abort(take(s->peer));
+        if (s->held_fd >= 0)
+                close(s->held_fd);
+        s->held_fd = -1;
+        set_state(s, SOCKET_GHOST);
+        loop_timer_clear(s->ping_timer);
+        loop_timer_set(s->life_timer, ms);
 }
 
 static void held_free(HeldOpen *h)
@@ -170,7 +173,6 @@ static void retire(Socket *s, const char *reason)
 {
         send_disconnect(s, reason);
         set_state(s, SOCKET_RETIRING);
-        s->retire_ms = loop_now_ms(s->owner->local->loop);
         loop_timer_set(s->life_timer, CLOSE_AFTER_MS);
 }
 
@@ -179,7 +181,8 @@ static void on_life_timer(void *userdata)
         Socket *s = userdata;
         int64_t age_ms = loop_now_ms(s->owner->local->loop) - s->opened_ms;
 
-        if (s->state == SOCKET_FROZEN) { /* a ghost is never told anything; it goes at the end of its life */
+        if (s->state == SOCKET_FROZEN ||
+            s->state == SOCKET_GHOST) { /* a ghost is never told anything; it goes at the end of its life */
                 socket_cut(s);
         } else if (s->state == SOCKET_LIVE && !s->is_warned && age_ms < s->lifetime_ms) {
                 s->is_warned = true;
@@ -197,33 +200,58 @@ static void on_ping_timer(void *userdata)
 {
         static const char payload[] = "Ping from " HOST_NAME;
         Socket *s = userdata;
-        int64_t now = loop_now_ms(s->owner->local->loop);
+        const Switches *switches = &s->owner->local->switches;
+        int64_t now = loop_now_ms(s->owner->local->loop), silent_ms = now - ws_peer_last_heard_ms(s->peer);
 
         if (s->state != SOCKET_FROZEN) {
-                if (now - ws_peer_last_heard_ms(s->peer) > SILENCE_MAX_MS ||
+                if ((switches->idle_kill_ms > 0 && silent_ms > switches->idle_kill_ms) ||
                     ws_peer_queued_bytes(s->peer) > QUEUED_BYTES_MAX) {
                         socket_cut(s);
                         return;
                 }
                 ws_peer_send_ping(s->peer, payload, strlen(payload));
         }
-        loop_timer_set(s->ping_timer, SOCKETS_PING_MS);
+        loop_timer_set(s->ping_timer, switches->ping_period_ms);
 }
 
 static void on_text(void *userdata, const char *data, size_t n_bytes)
 {
         Socket *s = userdata;
 
-        record_frame(s->owner, s->is_muted ? "ignored" : "in", s, data, n_bytes);
+        local_record_frame(s->owner->local, s->is_muted ? "ignored" : "in", s->id, data, n_bytes);
         if (!s->is_muted)
-                delivery_on_frame(s->owner->local->delivery, data, n_bytes);
+                delivery_on_frame(s->owner->local->delivery, s->id, data, n_bytes);
+}
+
+static void apply_pongs(Socket *s)
+{
+        PongMode mode = s->owner->local->switches.pongs;
+
+        if (s->peer)
+                ws_peer_mute_pongs(s->peer, mode == PONGS_NONE || (mode == PONGS_ONCE && s->n_pings > 0));
+}
+
+static void on_ping(void *userdata, const uint8_t *data, size_t n_bytes)
+{
+        Socket *s = userdata;
+
+        (void) data;
+        (void) n_bytes;
+        s->n_pings++;
+        apply_pongs(s);
 }
 
 static void on_end(void *userdata, unsigned code, const char *reason)
 {
         Socket *s = userdata;
+        int64_t ghost_ms = s->owner->local->switches.ghost_ms;
 
         log_debug("localslack.socket", "socket %lld ended: %u %s", (long long) s->id, code, reason);
+        s->peer = NULL; /* frees itself */
+        if (code == 1006 && ghost_ms > 0 && (s->state == SOCKET_LIVE || s->state == SOCKET_FROZEN)) {
+                become_ghost(s, ghost_ms);
+                return;
+        }
         if (code != 1006 && s->held_fd >= 0) {
                 hold_open(s->owner, s->held_fd);
                 s->held_fd = -1;
@@ -231,7 +259,13 @@ static void on_end(void *userdata, unsigned code, const char *reason)
         socket_free(s);
 }
 
-static const WsPeerEvents peer_events = {.on_text = on_text, .on_end = on_end};
+static const WsPeerEvents peer_events = {.on_text = on_text, .on_ping = on_ping, .on_end = on_end};
+
+void socketmode_apply_switches(Socketmode *sm)
+{
+        list_for_each (node, &sm->sockets)
+                apply_pongs(list_entry(node, Socket, link));
+}
 
 Socketmode *socketmode_new(Local *l)
 {
@@ -262,7 +296,7 @@ char *socketmode_make_url(Socketmode *sm, const char *host)
         Ticket *t = &sm->tickets[sm->n_tickets++ % SOCKETS_TICKETS_MAX];
 
         uuid4(t->text);
-        t->expires_ms = loop_now_ms(sm->local->loop) + SOCKETS_TICKET_LIFE_MS;
+        t->expires_ms = loop_now_ms(sm->local->loop) + sm->local->switches.ticket_life_ms;
         return mem_printf("ws://%s/link/?ticket=%s&app_id=%s", host, t->text, sm->app_hash);
 }
 
@@ -278,15 +312,29 @@ static bool redeem(Socketmode *sm, const char *text)
         return false;
 }
 
+/* "2020-10-11 12:12:12.120", as in debug_info.started. */
+static void format_started(int64_t at_ms, char ret[32])
+{
+        time_t at_s = (time_t) (at_ms / 1000);
+        struct tm utc;
+        size_t n;
+
+        gmtime_r(&at_s, &utc);
+        n = strftime(ret, 32, "%Y-%m-%d %H:%M:%S", &utc);
+        snprintf(ret + n, 32 - n, ".%03d", (int) (at_ms % 1000));
+}
+
 static void say_hello(Socket *s)
 {
         Socketmode *sm = s->owner;
-        _cleanup_free_ char *text = mem_printf(
-                "{\"type\":\"hello\",\"num_connections\":%zu,\"debug_info\":{\"host\":\"" HOST_NAME
-                "\",\"build_number\":1,\"approximate_connection_time\":%lld},\"connection_info\":{\"app_id\":\"" APP_ID
-                "\"}}",
-                sm->n_sockets, (long long) (s->lifetime_ms / 1000));
+        _cleanup_free_ char *text = NULL;
+        char started[32];
 
+        format_started(s->started_ms, started);
+        text = mem_printf("{\"type\":\"hello\",\"num_connections\":%zu,\"debug_info\":{\"host\":\"" HOST_NAME
+                          "\",\"started\":\"%s\",\"build_number\":1,\"approximate_connection_time\":%lld},"
+                          "\"connection_info\":{\"app_id\":\"" APP_ID "\"}}",
+                          sm->n_sockets, started, (long long) (s->lifetime_ms / 1000));
         socket_send(s, text, strlen(text));
         feed_emit(sm->local->feed, "socket",
                   json_pack("{s:I,s:s}", "id", (json_int_t) s->id, "state", "live"));
@@ -304,7 +352,10 @@ static void admit(Socketmode *sm, HttpRequest *req, bool short_lived)
         s->owner = sm;
         s->id = ++sm->last_id;
         s->opened_ms = loop_now_ms(sm->local->loop);
-        s->lifetime_ms = (short_lived ? DEBUG_LIFETIME_S : sm->local->options->socket_lifetime_s) * 1000;
+        s->started_ms = clock_realtime_ms();
+        s->lifetime_ms =
+                (int64_t) (sm->local->switches.lifetime_scale * 1000 *
+                           (double) (short_lived ? DEBUG_LIFETIME_S : sm->local->options->socket_lifetime_s));
         snprintf(s->address, sizeof(s->address), "%s", http_request_peer(req));
         if (http_upgrade(req, MESSAGE_BYTES_MAX, &peer_events, s, &s->peer) < 0) {
                 free(s); /* answered with 400 or 426 already */
@@ -321,6 +372,7 @@ static void admit(Socketmode *sm, HttpRequest *req, bool short_lived)
                 return;
         }
         sm->n_sockets++;
+        apply_pongs(s);
         say_hello(s);
 }
 
@@ -352,7 +404,7 @@ void socketmode_accept(Socketmode *sm, HttpRequest *req)
 
 static bool takes_envelopes(const Socket *s)
 {
-        return s->state == SOCKET_LIVE || s->state == SOCKET_FROZEN;
+        return s->state == SOCKET_LIVE || s->state == SOCKET_FROZEN || s->state == SOCKET_GHOST;
 }
 
 size_t socketmode_count_live(const Socketmode *sm)
@@ -364,26 +416,33 @@ size_t socketmode_count_live(const Socketmode *sm)
         return n;
 }
 
-bool socketmode_send(Socketmode *sm, const char *text, size_t n_bytes)
+int64_t socketmode_send(Socketmode *sm, const char *text, size_t n_bytes)
 {
         size_t n = socketmode_count_live(sm), pick;
 
         if (n == 0)
-                return false;
-        pick = n == 1 || sm->local->switches.sticky ? 0 : (size_t) (random_u64() % n);
+                return 0;
+        pick = n == 1 || sm->local->switches.sticky ? 0 : (size_t) (local_random(sm->local) % n);
         list_for_each (node, &sm->sockets) {
                 Socket *s = list_entry(node, Socket, link);
 
                 if (takes_envelopes(s) && pick-- == 0) {
                         socket_send(s, text, n_bytes);
-                        return true;
+                        return s->id;
                 }
         }
-        return false;
+        return 0;
 }
+
+/* Of the seconds that a ghost made on request stays. */
+#define GHOST_ASKED_MS 60000
 
 static bool act_on(Socket *s, const char *action)
 {
+        int64_t ghost_ms = s->owner->local->switches.ghost_ms;
+
+        if (s->state == SOCKET_GHOST && !str_equal(action, "kill") && !str_equal(action, "reset"))
+                return true; /* nobody is there */
         if (str_equal(action, "warning"))
                 send_disconnect(s, "warning");
         else if (str_equal(action, "refresh"))
@@ -392,6 +451,11 @@ static bool act_on(Socket *s, const char *action)
                 retire(s, "link_disabled");
         else if (str_equal(action, "kill"))
                 socket_cut(s);
+        else if (str_equal(action, "reset")) {
+                tcp_reset_on_close(s->address);
+                socket_cut(s);
+        } else if (str_equal(action, "ghost"))
+                become_ghost(s, ghost_ms > 0 ? ghost_ms : GHOST_ASKED_MS);
         else if (str_equal(action, "close")) {
                 set_state(s, SOCKET_CLOSING);
                 ws_peer_close(s->peer, 1001, "");

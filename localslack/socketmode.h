@@ -4,10 +4,8 @@
 
 #include "local.h"
 
-#define SOCKETS_MAX            10
-#define SOCKETS_TICKETS_MAX    256
-#define SOCKETS_TICKET_LIFE_MS 30000
-#define SOCKETS_PING_MS        15000
+#define SOCKETS_MAX         10
+#define SOCKETS_TICKETS_MAX 256
 
 Socketmode *socketmode_new(Local *l);
 void socketmode_free(Socketmode *sm);
@@ -17,13 +15,18 @@ char *socketmode_make_url(Socketmode *sm, const char *host);
 /* Answers GET /link/. */
 void socketmode_accept(Socketmode *sm, HttpRequest *req);
 
-/* One text frame to one live socket; false when there is none. A frozen socket counts as live, and swallows.
- */
-bool socketmode_send(Socketmode *sm, const char *text, size_t n_bytes);
+/* One text frame to one live socket, whose number is returned; 0 when there is none. A frozen socket and a
+ * ghost count as live, and swallow. */
+int64_t socketmode_send(Socketmode *sm, const char *text, size_t n_bytes);
 size_t socketmode_count_live(const Socketmode *sm);
 
-/* "warning", "refresh", "kill", "close", "freeze", "thaw", "mute", "unmute", "link_disabled" for socket
- * number `which`, or for all (which < 0). Returns how many it concerned; -1: no such action. */
+/* What of the switches concerns sockets that are up already. */
+void socketmode_apply_switches(Socketmode *sm);
+
+/* For socket number `which`, or for all (which < 0): "warning", "refresh", "link_disabled" (the disconnect
+ * messages), "close" (a close frame), "kill" (without one), "reset" (TCP RST), "freeze" and "thaw"
+ * (half-open), "ghost" (the connection goes, the registration stays), "mute" and "unmute" (acknowledgements
+ * are ignored). Returns how many it concerned; -1: no such action. */
 int socketmode_act(Socketmode *sm, const char *action, int64_t which);
 /* [{"id", "state", "opened_ms", "queued_bytes"}] */
 json_t *socketmode_render(const Socketmode *sm);

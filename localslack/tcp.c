@@ -55,6 +55,15 @@ void tcp_hang_up(const char *peer)
                 shutdown(fd, SHUT_RDWR);
 }
 
+void tcp_reset_on_close(const char *peer)
+{
+        const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+        int fd = find_fd(peer);
+
+        if (fd >= 0)
+                (void) setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)); /* gone already */
+}
+
 int tcp_hold_open(const char *peer)
 {
         int fd = find_fd(peer);

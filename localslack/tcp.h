@@ -8,5 +8,7 @@
 /* Ends the connection from "127.0.0.1:54321" (or "[::1]:54321") in both directions; the owner sees it as
  * gone. */
 void tcp_hang_up(const char *peer);
+/* Makes the end of that connection a reset (RST) instead of an orderly one: the next close() does it. */
+void tcp_reset_on_close(const char *peer);
 /* A second descriptor of that connection: it stays open until this is closed as well; -1 when not found. */
 int tcp_hold_open(const char *peer);

@@ -46,7 +46,7 @@ struct Wsock {
         uint64_t mask_state;
         uint8_t pong[CONTROL_BYTES_MAX]; /* the latest ping that found no room */
         size_t n_pong;
-        bool pong_waits;
+        bool pong_waits, pongs_muted;
 
         bool close_sent, close_received, failed;
 };
@@ -203,6 +203,11 @@ void wsock_send_close(Wsock *w, unsigned code, const char *reason)
         w->pong_waits = false;
 }
 
+void wsock_mute_pongs(Wsock *w, bool muted)
+{
+        w->pongs_muted = muted;
+}
+
 /* A violation: says so to the peer and to the owner, and takes nothing more. */
 static int fail(Wsock *w, unsigned code, const char *reason)
 {
@@ -217,7 +222,9 @@ static int fail(Wsock *w, unsigned code, const char *reason)
 
 static void answer_ping(Wsock *w)
 {
-        if (wsock_queued_bytes(w) < PONG_QUEUE_BYTES) {
+        if (w->pongs_muted) {
+                w->pong_waits = false;
+        } else if (wsock_queued_bytes(w) < PONG_QUEUE_BYTES) {
                 send_frame(w, WSLAY_PONG, w->control, w->n_control);
                 w->pong_waits = false;
         } else if (!w->close_sent) {

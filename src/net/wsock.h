@@ -34,6 +34,8 @@ int wsock_feed(Wsock *w, const uint8_t *data, size_t n_bytes);
 void wsock_send_text(Wsock *w, const char *data, size_t n_bytes);
 void wsock_send_binary(Wsock *w, const void *data, size_t n_bytes);
 void wsock_send_ping(Wsock *w, const void *data, size_t n_bytes /* ≤ 125 */);
+/* Test hook of localslack: pings of the peer stay without an answer. */
+void wsock_mute_pongs(Wsock *w, bool muted);
 void wsock_send_close(Wsock *w, unsigned code, const char *reason);
 /* The bytes to be written next, borrowed until the next call on `w`; *ret_n == 0 when there are none. */
 int wsock_drain(Wsock *w, const uint8_t **ret, size_t *ret_n);

@@ -387,3 +387,9 @@ void ws_peer_pause_reading(WsPeer *p, bool paused)
                 transport_call_soon(p->transport);
         }
 }
+
+void ws_peer_mute_pongs(WsPeer *p, bool muted)
+{
+        if (!is_dead(p))
+                wsock_mute_pongs(p->sock, muted);
+}

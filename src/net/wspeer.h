@@ -36,5 +36,6 @@ void ws_peer_abort(WsPeer *p);
 /* Bytes that the far side has not taken yet; the owner decides what too many means. */
 size_t ws_peer_queued_bytes(const WsPeer *p);
 int64_t ws_peer_last_heard_ms(const WsPeer *p); /* loop time of the last byte received */
-/* Test hooks of localslack: stop reading (a half-open peer), or read again. */
+/* Test hooks of localslack: stop reading (a half-open peer), or read again; leave pings without a pong. */
 void ws_peer_pause_reading(WsPeer *p, bool paused);
+void ws_peer_mute_pongs(WsPeer *p, bool muted);
