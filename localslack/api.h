@@ -34,6 +34,7 @@ ApiMethods api_conversations_methods(void);
 ApiMethods api_channels_methods(void);
 ApiMethods api_users_methods(void);
 ApiMethods api_items_methods(void);
+ApiMethods api_blocks_methods(void);
 ApiMethods api_misc_methods(void);
 ApiMethods api_views_methods(void);
 ApiMethods api_files_methods(void);

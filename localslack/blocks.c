@@ -1,180 +1,118 @@
-/* Validation is a table of rules, one row per field of a block, element or composition object. The texts are
- * Slack's own where they are known from reports ("must be less than 3001 characters", "no more than 25 items
- * allowed"), and follow their pattern elsewhere. */
+/* Walks blocks beside the table of their shapes. The words are those of the validator that Slack published
+ * (github.com/slackhq/hack-json-schema) and that reports of its errors show; what no such validator can say,
+ * because it looks at several fields or blocks, follows its pattern. */
 #include "blocks.h"
 
 #include <stdio.h>
 
-#define ERRORS_MAX   20
-#define POINTER_SIZE 256
+#include "blocks-check.h"
+#include "blocks-rules.h"
 
-typedef enum RuleKind {
-        RULE_STRING, /* min..max characters */
-        RULE_ENUM,   /* one of `types`, separated by | */
-        RULE_BOOL,
-        RULE_INT,      /* min..max */
-        RULE_PLAIN,    /* plain_text object, max characters */
-        RULE_TEXT,     /* plain_text or mrkdwn object, max characters */
-        RULE_OBJECT,   /* one object of one of `types` */
-        RULE_ARRAY,    /* min..max objects of `types` */
-        RULE_RAW_ARRAY /* min..max of anything */
-} RuleKind;
+#define ERRORS_MAX      20
+#define ID_MAX          255
+#define BLOCKS_MAX      50
+#define VIEW_BLOCKS_MAX 100
+#define ROW_CELLS_MAX   20
+#define FIELD_TEXT_MAX  2000
 
-typedef struct Rule {
-        const char *owner; /* type of the object the row belongs to */
-        const char *field;
-        RuleKind kind;
-        bool required;
-        unsigned min, max;
-        const char *types;
-} Rule;
+static void check_object(BlocksCheck *c, const json_t *obj, const RuleType *type);
 
-#define SELECTS                                                                                                \
-        "static_select|external_select|users_select|conversations_select|channels_select|multi_static_select|" \
-        "multi_external_select|multi_users_select|multi_conversations_select|multi_channels_select"
-#define PICKERS "datepicker|timepicker|datetimepicker|checkboxes|radio_buttons"
-#define INPUTS                                                                                               \
-        SELECTS "|" PICKERS                                                                                  \
-                "|plain_text_input|rich_text_input|number_input|email_text_input|url_text_input|file_input"
+/* --- places and complaints --- */
 
-static const char message_blocks[] =
-        "actions|alert|card|carousel|container|context|context_actions|data_table|"
-        "data_visualization|divider|file|header|image|input|markdown|plan|rich_text|"
-        "section|table|task_card|video|call";
-static const char view_blocks[] =
-        "actions|alert|container|context|divider|header|image|input|rich_text|section|table|video|card|carousel";
-
-static const Rule rules[] = {
-        /* blocks */
-        {"section", "text", RULE_TEXT, false, 1, 3000, NULL},
-        {"section", "fields", RULE_ARRAY, false, 1, 10, "field"},
-        {"section", "accessory", RULE_OBJECT, false, 0, 0,
-         "button|overflow|image|workflow_button|plain_text_input|" SELECTS "|" PICKERS},
-        {"section", "expand", RULE_BOOL, false, 0, 0, NULL},
-        {"header", "text", RULE_PLAIN, true, 1, 150, NULL},
-        {"markdown", "text", RULE_STRING, true, 1, 12000, NULL},
-        {"context", "elements", RULE_ARRAY, true, 1, 10, "context_text|image"},
-        {"actions", "elements", RULE_ARRAY, true, 1, 25,
-         "button|overflow|workflow_button|plain_text_input|rich_text_input|" SELECTS "|" PICKERS},
-        {"context_actions", "elements", RULE_ARRAY, true, 1, 5, "feedback_buttons|icon_button"},
-        {"image", "image_url", RULE_STRING, false, 1, 3000, NULL},
-        {"image", "alt_text", RULE_STRING, true, 0, 2000, NULL},
-        {"image", "title", RULE_PLAIN, false, 1, 2000, NULL},
-        {"input", "label", RULE_PLAIN, true, 1, 2000, NULL},
-        {"input", "element", RULE_OBJECT, true, 0, 0, INPUTS},
-        {"input", "hint", RULE_PLAIN, false, 0, 2000, NULL},
-        {"input", "optional", RULE_BOOL, false, 0, 0, NULL},
-        {"input", "dispatch_action", RULE_BOOL, false, 0, 0, NULL},
-        {"rich_text", "elements", RULE_ARRAY, true, 0, 1000,
-         "rich_text_section|rich_text_list|rich_text_preformatted|rich_text_quote"},
-        {"rich_text_list", "style", RULE_ENUM, true, 0, 0, "bullet|ordered"},
-        {"rich_text_list", "elements", RULE_ARRAY, true, 0, 1000, "rich_text_section"},
-        {"rich_text_list", "indent", RULE_INT, false, 0, 8, NULL},
-        {"rich_text_section", "elements", RULE_RAW_ARRAY, true, 0, 5000, NULL},
-        {"rich_text_preformatted", "elements", RULE_RAW_ARRAY, true, 0, 5000, NULL},
-        {"rich_text_quote", "elements", RULE_RAW_ARRAY, true, 0, 5000, NULL},
-        {"table", "rows", RULE_RAW_ARRAY, true, 1, 100, NULL},
-        {"table", "column_settings", RULE_RAW_ARRAY, false, 0, 20, NULL},
-        {"data_table", "rows", RULE_RAW_ARRAY, true, 1, 100, NULL},
-        {"data_table", "caption", RULE_STRING, true, 1, 2000, NULL},
-        {"data_table", "page_size", RULE_INT, false, 1, 100, NULL},
-        {"container", "child_blocks", RULE_ARRAY, true, 1, 10, message_blocks},
-        {"container", "title", RULE_PLAIN, false, 1, 150, NULL},
-        {"card", "title", RULE_TEXT, false, 1, 150, NULL},
-        {"card", "subtitle", RULE_TEXT, false, 1, 150, NULL},
-        {"card", "body", RULE_TEXT, false, 1, 200, NULL},
-        {"card", "actions", RULE_ARRAY, false, 0, 3, "button"},
-        {"carousel", "elements", RULE_ARRAY, true, 1, 10, "card"},
-        {"alert", "text", RULE_TEXT, true, 1, 200, NULL},
-        {"plan", "title", RULE_STRING, true, 1, 300, NULL},
-        {"plan", "tasks", RULE_ARRAY, false, 0, 100, "task_card"},
-        {"task_card", "task_id", RULE_STRING, true, 1, 255, NULL},
-        {"task_card", "title", RULE_STRING, true, 1, 300, NULL},
-        {"task_card", "status", RULE_ENUM, false, 0, 0, "pending|in_progress|complete|error"},
-        /* elements */
-        {"button", "text", RULE_PLAIN, true, 1, 75, NULL},
-        {"button", "value", RULE_STRING, false, 0, 2000, NULL},
-        {"button", "url", RULE_STRING, false, 0, 3000, NULL},
-        {"button", "style", RULE_ENUM, false, 0, 0, "primary|danger"},
-        {"button", "accessibility_label", RULE_STRING, false, 0, 75, NULL},
-        {"button", "confirm", RULE_OBJECT, false, 0, 0, "confirm"},
-        {"static_select", "options", RULE_ARRAY, false, 1, 100, "option"},
-        {"static_select", "option_groups", RULE_ARRAY, false, 1, 100, "option_group"},
-        {"static_select", "placeholder", RULE_PLAIN, false, 1, 150, NULL},
-        {"static_select", "initial_option", RULE_OBJECT, false, 0, 0, "option"},
-        {"static_select", "confirm", RULE_OBJECT, false, 0, 0, "confirm"},
-        {"multi_static_select", "options", RULE_ARRAY, false, 1, 100, "option"},
-        {"multi_static_select", "option_groups", RULE_ARRAY, false, 1, 100, "option_group"},
-        {"multi_static_select", "placeholder", RULE_PLAIN, false, 1, 150, NULL},
-        {"multi_static_select", "initial_options", RULE_ARRAY, false, 1, 100, "option"},
-        {"multi_static_select", "max_selected_items", RULE_INT, false, 1, 1000, NULL},
-        {"external_select", "placeholder", RULE_PLAIN, false, 1, 150, NULL},
-        {"users_select", "placeholder", RULE_PLAIN, false, 1, 150, NULL},
-        {"conversations_select", "placeholder", RULE_PLAIN, false, 1, 150, NULL},
-        {"channels_select", "placeholder", RULE_PLAIN, false, 1, 150, NULL},
-        {"overflow", "options", RULE_ARRAY, true, 1, 5, "option"},
-        {"checkboxes", "options", RULE_ARRAY, true, 1, 10, "option"},
-        {"checkboxes", "initial_options", RULE_ARRAY, false, 1, 10, "option"},
-        {"radio_buttons", "options", RULE_ARRAY, true, 1, 10, "option"},
-        {"radio_buttons", "initial_option", RULE_OBJECT, false, 0, 0, "option"},
-        {"plain_text_input", "placeholder", RULE_PLAIN, false, 1, 150, NULL},
-        {"plain_text_input", "initial_value", RULE_STRING, false, 0, 3000, NULL},
-        {"plain_text_input", "multiline", RULE_BOOL, false, 0, 0, NULL},
-        {"plain_text_input", "min_length", RULE_INT, false, 0, 3000, NULL},
-        {"plain_text_input", "max_length", RULE_INT, false, 1, 3000, NULL},
-        {"feedback_buttons", "positive_button", RULE_OBJECT, true, 0, 0, "feedback_button"},
-        {"feedback_buttons", "negative_button", RULE_OBJECT, true, 0, 0, "feedback_button"},
-        {"icon_button", "icon", RULE_STRING, true, 1, 255, NULL},
-        {"icon_button", "text", RULE_PLAIN, true, 1, 75, NULL},
-        {"icon_button", "value", RULE_STRING, false, 0, 2000, NULL},
-        /* composition objects, which carry no `type` of their own */
-        {"feedback_button", "text", RULE_PLAIN, true, 1, 75, NULL},
-        {"feedback_button", "value", RULE_STRING, true, 0, 2000, NULL},
-        {"option", "text", RULE_TEXT, true, 1, 75, NULL},
-        {"option", "value", RULE_STRING, true, 1, 150, NULL},
-        {"option", "description", RULE_TEXT, false, 1, 75, NULL},
-        {"option", "url", RULE_STRING, false, 0, 3000, NULL},
-        {"option_group", "label", RULE_PLAIN, true, 1, 75, NULL},
-        {"option_group", "options", RULE_ARRAY, true, 1, 100, "option"},
-        {"confirm", "title", RULE_PLAIN, true, 1, 100, NULL},
-        {"confirm", "text", RULE_TEXT, true, 1, 300, NULL},
-        {"confirm", "confirm", RULE_PLAIN, true, 1, 30, NULL},
-        {"confirm", "deny", RULE_PLAIN, true, 1, 30, NULL},
-        {"confirm", "style", RULE_ENUM, false, 0, 0, "primary|danger"},
-        /* views */
-        {"modal", "title", RULE_PLAIN, true, 1, 24, NULL},
-        {"modal", "submit", RULE_PLAIN, false, 1, 24, NULL},
-        {"modal", "close", RULE_PLAIN, false, 1, 24, NULL},
-        {"modal", "private_metadata", RULE_STRING, false, 0, 3000, NULL},
-        {"modal", "callback_id", RULE_STRING, false, 0, 255, NULL},
-        {"modal", "external_id", RULE_STRING, false, 0, 255, NULL},
-        {"home", "private_metadata", RULE_STRING, false, 0, 3000, NULL},
-        {"home", "callback_id", RULE_STRING, false, 0, 255, NULL},
-        {"home", "external_id", RULE_STRING, false, 0, 255, NULL},
-};
-
-typedef struct Check {
-        json_t *errors;
-        json_t *block_ids;
-        unsigned n_tables, n_plans, n_loose_tasks;
-} Check;
-
-static void check_object(Check *c, const json_t *obj, const char *as, const char *pointer);
-
-static void complain(Check *c, const char *pointer, const char *format, ...) PRINTF_LIKE(3, 4);
-static void complain(Check *c, const char *pointer, const char *format, ...)
+size_t blocks_enter(BlocksCheck *c, const char *field)
 {
-        char text[256], full[600];
-        va_list ap;
+        size_t before = c->n_at;
+        int n = snprintf(c->at + c->n_at, sizeof(c->at) - c->n_at, "/%s", field);
+
+        c->n_at = MIN2(c->n_at + (size_t) n, sizeof(c->at) - 1);
+        return before;
+}
+
+size_t blocks_enter_index(BlocksCheck *c, size_t i)
+{
+        char text[24];
+
+        snprintf(text, sizeof(text), "%zu", i);
+        return blocks_enter(c, text);
+}
+
+void blocks_leave(BlocksCheck *c, size_t before)
+{
+        c->n_at = before;
+        c->at[before] = 0;
+}
+
+/* The new complaint, to be added to; NULL when there are enough. */
+static json_t *add_error(BlocksCheck *c, const char *code, const char *message)
+{
+        json_t *error;
 
         if (json_array_size(c->errors) >= ERRORS_MAX)
-                return;
+                return NULL;
+        error = json_pack("{s:s,s:s,s:s}", "code", code, "message", message, "pointer", c->at);
+        json_array_append_new(c->errors, error);
+        return error;
+}
+
+void blocks_complain(BlocksCheck *c, json_t *constraint, const char *format, ...)
+{
+        json_t *error;
+        char text[256];
+        va_list ap;
+
         va_start(ap, format);
         vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
-        snprintf(full, sizeof(full), "%s [json-pointer:%s]", text, pointer);
-        json_array_append_new(c->errors, json_string(full));
+        error = add_error(c, "failed_constraint", text);
+        if (error && constraint)
+                json_object_set(error, "constraint", constraint);
+        json_decref(constraint);
 }
+
+static void complain_type(BlocksCheck *c, const char *what)
+{
+        add_error(c, "invalid_type", what);
+}
+
+void blocks_complain_missing(BlocksCheck *c, const char *field)
+{
+        _cleanup_free_ char *text = mem_printf("missing required field: %s", field);
+        json_t *error = add_error(c, "missing_field", text);
+
+        if (error)
+                json_put_str(error, "field", field);
+}
+
+json_t *blocks_bound(const char *type, int64_t expected, int64_t got)
+{
+        return json_pack("{s:s,s:I,s:I}", "type", type, "expected", (json_int_t) expected, "got",
+                         (json_int_t) got);
+}
+
+static json_t *list_types(const char *types)
+{
+        json_t *out = json_array();
+
+        for (const char *p = types; *p;) {
+                size_t n = strcspn(p, "|");
+
+                json_array_append_new(out, json_stringn(p, n));
+                p += n + (p[n] == '|');
+        }
+        return out;
+}
+
+bool blocks_in_list(const char *list, const char *word)
+{
+        size_t n = strlen(word);
+
+        for (const char *p = list; p; p = strchr(p, '|'), p = p ? p + 1 : NULL)
+                if (strncmp(p, word, n) == 0 && (p[n] == '|' || !p[n]))
+                        return true;
+        return false;
+}
+
+/* --- values --- */
 
 size_t blocks_count_chars(const char *text)
 {
@@ -185,275 +123,446 @@ size_t blocks_count_chars(const char *text)
         return n;
 }
 
-static bool in_list(const char *list, const char *word)
-{
-        size_t n = strlen(word);
-
-        for (const char *p = list; p; p = strchr(p, '|'), p = p ? p + 1 : NULL)
-                if (strncmp(p, word, n) == 0 && (p[n] == '|' || !p[n]))
-                        return true;
-        return false;
-}
-
-static void check_length(Check *c, const char *text, unsigned min, unsigned max, const char *pointer)
+/* `max` 0: no limit. */
+static void check_length(BlocksCheck *c, const char *text, unsigned min, unsigned max)
 {
         size_t n = blocks_count_chars(text);
 
         if (n < min)
-                complain(c, pointer, "must be more than %u characters", min - 1);
+                blocks_complain(c, blocks_bound("min_length", min, (int64_t) n),
+                                "must be more than %u characters", min - 1);
         if (max && n > max)
-                complain(c, pointer, "must be less than %u characters", max + 1);
+                blocks_complain(c, blocks_bound("max_length", max, (int64_t) n),
+                                "must be less than %u characters", max + 1);
 }
 
-static void check_text(Check *c, const json_t *v, bool plain_only, unsigned min, unsigned max,
-                       const char *pointer)
+static void check_string(BlocksCheck *c, const json_t *v, unsigned min, unsigned max)
 {
-        char at[POINTER_SIZE];
-        const char *type = json_str(v, "type"), *text = json_str(v, "text");
+        if (json_is_string(v))
+                check_length(c, json_string_value(v), min, max);
+        else
+                complain_type(c, "must provide a string");
+}
+
+static void complain_enum(BlocksCheck *c, const char *types, const char *got)
+{
+        blocks_complain(c,
+                        json_pack("{s:s,s:o,s:s}", "type", "enum", "expected", list_types(types), "got", got),
+                        "must be a valid enum value");
+}
+
+static void check_integer(BlocksCheck *c, const json_t *v, unsigned min, unsigned max)
+{
+        int64_t n = json_integer_value(v);
+
+        if (!json_is_integer(v))
+                complain_type(c, "must provide an integer");
+        else if (n < min)
+                blocks_complain(c, blocks_bound("minimum", min, n), "must be greater than %u", min);
+        else if (max && n > max)
+                blocks_complain(c, blocks_bound("maximum", max, n), "must be less than %u", max);
+}
+
+void blocks_complain_format(BlocksCheck *c, const char *format, const char *got)
+{
+        blocks_complain(c, json_pack("{s:s,s:s,s:s}", "type", "format", "expected", format, "got", got),
+                        "input must be a valid: %s", format);
+}
+
+/* "scheme:rest" without spaces. */
+static bool is_url(const char *text)
+{
+        size_t n = strcspn(text, ":");
+
+        return n > 0 && text[n] && text[n + 1] && !text[strcspn(text, " \t\r\n<>\"")] &&
+               strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-") >= n;
+}
+
+static bool is_date(const char *text)
+{
+        static const unsigned days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+        unsigned year, month, day;
+        char end;
+
+        return strlen(text) == 10 && sscanf(text, "%4u-%2u-%2u%c", &year, &month, &day, &end) == 3 &&
+               month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1] &&
+               (month != 2 || day < 29 || (year % 4 == 0 && (year % 100 || year % 400 == 0)));
+}
+
+static bool is_time(const char *text)
+{
+        unsigned hour, minute;
+        char end;
+
+        return strlen(text) == 5 && sscanf(text, "%2u:%2u%c", &hour, &minute, &end) == 2 && hour < 24 &&
+               minute < 60;
+}
+
+static bool is_https(const char *text)
+{
+        return str_starts_with(text, "https://") && is_url(text);
+}
+
+static void check_format(BlocksCheck *c, const json_t *v, const Rule *rule, const char *format,
+                         bool (*is_valid)(const char *text))
+{
+        size_t before = json_array_size(c->errors);
+
+        check_string(c, v, rule->min, rule->max);
+        if (json_array_size(c->errors) == before && !is_valid(json_string_value(v)))
+                blocks_complain_format(c, format, json_string_value(v));
+}
+
+static void check_text(BlocksCheck *c, const json_t *v, bool plain_only, unsigned min, unsigned max)
+{
+        const char *types = plain_only ? "plain_text" : "plain_text|mrkdwn", *type = json_str(v, "type");
+        const json_t *text = json_object_get(v, "text");
+        const RuleType *shape;
+        const char *key;
+        json_t *item;
+        size_t up;
 
         if (!json_is_object(v)) {
-                complain(c, pointer, "must provide an object");
+                complain_type(c, "must provide an object");
                 return;
         }
-        snprintf(at, sizeof(at), "%.200s/type", pointer);
         if (!type)
-                complain(c, pointer, "missing required field: type");
-        else if (!in_list(plain_only ? "plain_text" : "plain_text|mrkdwn", type))
-                complain(c, at, "unsupported type: %.60s", type);
-        snprintf(at, sizeof(at), "%.200s/text", pointer);
+                blocks_complain_missing(c, "type");
+        else if (!blocks_in_list(types, type)) {
+                up = blocks_enter(c, "type");
+                blocks_complain(c, json_pack("{s:s,s:o}", "type", "enum", "expected", list_types(types)),
+                                "unsupported type: %.60s", type);
+                blocks_leave(c, up);
+                return;
+        }
         if (!text)
-                complain(c, pointer, "missing required field: text");
-        else
-                check_length(c, text, min, max, at);
+                blocks_complain_missing(c, "text");
+        else {
+                up = blocks_enter(c, "text");
+                check_string(c, text, min, max);
+                blocks_leave(c, up);
+        }
+        shape = rules_find(type);
+        json_object_foreach ((json_t *) v, key, item) {
+                bool known = str_equal(key, "type") || str_equal(key, "text");
+
+                for (size_t i = 0; shape && !known && i < shape->n; i++)
+                        known = str_equal(shape->rules[i].field, key);
+                if (shape && !known)
+                        blocks_complain(c,
+                                        json_pack("{s:s,s:s}", "type", "additional_properties", "got", key),
+                                        "invalid additional property: %.60s", key);
+        }
 }
 
-static void check_typed(Check *c, const json_t *v, const char *types, const char *pointer)
+/* An object of one of `types`. Objects without a type of their own are named by a list of one. */
+static void check_typed(BlocksCheck *c, const json_t *v, const char *types)
 {
         const char *type = json_str(v, "type");
-        char at[POINTER_SIZE];
+        const RuleType *only = strchr(types, '|') ? NULL : rules_find(types);
+        size_t up;
 
-        if (!json_is_object(v))
-                complain(c, pointer, "must provide an object");
-        else if (str_equal(types, "field"))
-                check_text(c, v, false, 1, 2000, pointer);
-        else if (in_list("option|option_group|confirm|feedback_button", types))
-                check_object(c, v, types, pointer);
-        else if (str_equal(types, "context_text|image") && type && in_list("plain_text|mrkdwn", type))
-                check_text(c, v, false, 1, 3000, pointer);
+        if (str_equal(types, "field"))
+                check_text(c, v, false, 1, FIELD_TEXT_MAX);
+        else if (!json_is_object(v))
+                complain_type(c, "must provide an object");
+        else if (only && !only->has_type)
+                check_object(c, v, only);
         else if (!type)
-                complain(c, pointer, "missing required field: type");
-        else if (!in_list(types, type)) {
-                snprintf(at, sizeof(at), "%.200s/type", pointer);
-                complain(c, at, "unsupported type: %.60s", type);
+                blocks_complain_missing(c, "type");
+        else if (!blocks_in_list(types, type)) {
+                up = blocks_enter(c, "type");
+                blocks_complain(c, json_pack("{s:s,s:o}", "type", "enum", "expected", list_types(types)),
+                                "unsupported type: %.60s", type);
+                blocks_leave(c, up);
         } else
-                check_object(c, v, type, pointer);
+                check_object(c, v, rules_find(type));
 }
 
-static void check_array(Check *c, const json_t *v, const Rule *rule, const char *pointer)
+/* True: an array whose items may be looked at. */
+static bool check_size(BlocksCheck *c, const json_t *v, unsigned min, unsigned max)
 {
-        char at[POINTER_SIZE];
-        size_t i;
-        json_t *item;
+        size_t n = json_array_size(v);
 
         if (!json_is_array(v)) {
-                complain(c, pointer, "must provide an array");
-                return;
+                complain_type(c, "must provide an array");
+                return false;
         }
-        if (json_array_size(v) < rule->min)
-                complain(c, pointer, "no fewer than %u items allowed", rule->min);
-        if (json_array_size(v) > rule->max) {
-                complain(c, pointer, "no more than %u items allowed", rule->max);
-                return;
-        }
-        if (rule->kind != RULE_ARRAY)
+        if (n < min)
+                blocks_complain(c, blocks_bound("min_items", min, (int64_t) n),
+                                "must provide at least %u items", min);
+        if (n <= max)
+                return true;
+        blocks_complain(c, blocks_bound("max_items", max, (int64_t) n), "no more than %u items allowed", max);
+        return false;
+}
+
+static void check_array(BlocksCheck *c, const json_t *v, const Rule *rule)
+{
+        size_t i, up;
+        json_t *item;
+
+        if (!check_size(c, v, rule->min, rule->max))
                 return;
         json_array_foreach ((json_t *) v, i, item) {
-                snprintf(at, sizeof(at), "%.200s/%zu", pointer, i);
-                check_typed(c, item, rule->types, at);
+                /* A column that has no settings is skipped with a null. */
+                if (json_is_null(item) && str_equal(rule->types, "column_setting"))
+                        continue;
+                up = blocks_enter_index(c, i);
+                if (rule->kind == RULE_ARRAY)
+                        check_typed(c, item, rule->types);
+                else if (!json_is_string(item))
+                        complain_type(c, "must provide a string");
+                else if (rule->types && !blocks_in_list(rule->types, json_string_value(item)))
+                        complain_enum(c, rule->types, json_string_value(item));
+                blocks_leave(c, up);
         }
 }
 
-static void check_field(Check *c, const Rule *rule, const json_t *v, const char *pointer)
+static void check_rows(BlocksCheck *c, const json_t *v, const Rule *rule)
+{
+        const Rule cells = {"", RULE_ARRAY, true, 0, ROW_CELLS_MAX, rule->types};
+        size_t i, up;
+        json_t *row;
+
+        if (!check_size(c, v, rule->min, rule->max))
+                return;
+        json_array_foreach ((json_t *) v, i, row) {
+                up = blocks_enter_index(c, i);
+                check_array(c, row, &cells);
+                blocks_leave(c, up);
+        }
+}
+
+static void check_value(BlocksCheck *c, const Rule *rule, const json_t *v)
 {
         switch (rule->kind) {
-        case RULE_STRING:
-                if (!json_is_string(v))
-                        complain(c, pointer, "must provide a string");
-                else
-                        check_length(c, json_string_value(v), rule->min, rule->max, pointer);
-                break;
+        case RULE_STRING: check_string(c, v, rule->min, rule->max); break;
         case RULE_ENUM:
                 if (!json_is_string(v))
-                        complain(c, pointer, "must provide a string");
-                else if (!in_list(rule->types, json_string_value(v)))
-                        complain(c, pointer, "value must be one of %.180s", rule->types);
+                        complain_type(c, "must provide a string");
+                else if (!blocks_in_list(rule->types, json_string_value(v)))
+                        complain_enum(c, rule->types, json_string_value(v));
                 break;
         case RULE_BOOL:
                 if (!json_is_boolean(v))
-                        complain(c, pointer, "must provide a boolean");
+                        complain_type(c, "must be a boolean");
                 break;
-        case RULE_INT:
+        case RULE_INT: check_integer(c, v, rule->min, rule->max); break;
+        case RULE_NUMBER:
+                if (!json_is_number(v))
+                        complain_type(c, "must provide a number");
+                break;
+        case RULE_URL: check_format(c, v, rule, "uri", is_url); break;
+        case RULE_HTTPS: check_format(c, v, rule, "uri", is_https); break;
+        case RULE_DATE: check_format(c, v, rule, "date", is_date); break;
+        case RULE_TIME: check_format(c, v, rule, "time", is_time); break;
+        case RULE_TIMESTAMP:
                 if (!json_is_integer(v))
-                        complain(c, pointer, "must provide an integer");
-                else if (json_integer_value(v) < rule->min)
-                        complain(c, pointer, "must be at least %u", rule->min);
-                else if (json_integer_value(v) > rule->max)
-                        complain(c, pointer, "must be at most %u", rule->max);
+                        complain_type(c, "must provide an integer");
+                else if (json_integer_value(v) < 1000000000 || json_integer_value(v) > 9999999999)
+                        blocks_complain(c, NULL, "must be a timestamp of 10 digits");
                 break;
-        case RULE_PLAIN: check_text(c, v, true, rule->min, rule->max, pointer); break;
-        case RULE_TEXT: check_text(c, v, false, rule->min, rule->max, pointer); break;
-        case RULE_OBJECT: check_typed(c, v, rule->types, pointer); break;
+        case RULE_PLAIN: check_text(c, v, true, rule->min, rule->max); break;
+        case RULE_TEXT: check_text(c, v, false, rule->min, rule->max); break;
+        case RULE_OBJECT: check_typed(c, v, rule->types); break;
         case RULE_ARRAY:
-        case RULE_RAW_ARRAY: check_array(c, v, rule, pointer); break;
+        case RULE_STRINGS: check_array(c, v, rule); break;
+        case RULE_ROWS: check_rows(c, v, rule); break;
+        case RULE_ANY: break;
         }
 }
 
-static void check_id(Check *c, const json_t *obj, const char *field, json_t *seen, const char *pointer)
+/* --- objects, blocks, views --- */
+
+static const Rule *find_rule(const RuleType *type, const char *field)
 {
-        const json_t *v = json_object_get(obj, field);
+        for (size_t i = 0; i < type->n; i++)
+                if (str_equal(type->rules[i].field, field))
+                        return &type->rules[i];
+        return NULL;
+}
+
+static void check_extra(BlocksCheck *c, const json_t *obj, const RuleType *type)
+{
+        const char *key;
+        json_t *item;
+
+        json_object_foreach ((json_t *) obj, key, item) {
+                if (find_rule(type, key) || (type->has_type && str_equal(key, "type")) ||
+                    (type->surfaces != ON_INSIDE && str_equal(key, "block_id")))
+                        continue;
+                blocks_complain(c, json_pack("{s:s,s:s}", "type", "additional_properties", "got", key),
+                                "invalid additional property: %.60s", key);
+        }
+}
+
+static void check_object(BlocksCheck *c, const json_t *obj, const RuleType *type)
+{
+        for (size_t i = 0; i < type->n; i++) {
+                const json_t *v = json_object_get(obj, type->rules[i].field);
+                size_t up;
+
+                if (!v || (json_is_null(v) && !type->rules[i].required)) {
+                        if (type->rules[i].required)
+                                blocks_complain_missing(c, type->rules[i].field);
+                        continue;
+                }
+                up = blocks_enter(c, type->rules[i].field);
+                check_value(c, &type->rules[i], v);
+                blocks_leave(c, up);
+        }
+        if (!type->is_open)
+                check_extra(c, obj, type);
+        blocks_check_together(c, obj, type->name);
+}
+
+static void check_block_id(BlocksCheck *c, const json_t *block)
+{
+        const json_t *v = json_object_get(block, "block_id");
         const char *id = json_string_value(v);
-        char at[POINTER_SIZE];
+        size_t up;
 
         if (!v || json_is_null(v))
                 return;
-        snprintf(at, sizeof(at), "%.200s/%s", pointer, field);
-        if (!id)
-                complain(c, at, "must provide a string");
-        else if (blocks_count_chars(id) > 255)
-                complain(c, at, "must be less than 256 characters");
-        else if (*id && json_object_get(seen, id))
-                complain(c, at, "`%s` already exists", field);
-        else if (*id)
-                json_object_set_new(seen, id, json_true());
+        up = blocks_enter(c, "block_id");
+        check_string(c, v, 0, ID_MAX);
+        if (!str_empty(id) && json_object_get(c->block_ids, id))
+                blocks_complain(c, json_pack("{s:s,s:s}", "type", "unique_items", "got", id),
+                                "`block_id` already exists");
+        else if (!str_empty(id))
+                json_object_set_new(c->block_ids, id, json_true());
+        blocks_leave(c, up);
 }
 
-static void check_action_ids(Check *c, const json_t *block, const char *pointer)
+static json_t *list_blocks(const BlocksCheck *c)
 {
-        const json_t *elements = json_object_get(block, "elements");
-        _cleanup_json_ json_t *seen = json_object();
-        char at[POINTER_SIZE];
-        size_t i;
-        json_t *item;
+        json_t *out = json_array();
 
-        json_array_foreach ((json_t *) elements, i, item) {
-                snprintf(at, sizeof(at), "%.200s/elements/%zu", pointer, i);
-                check_id(c, item, "action_id", seen, at);
+        for (size_t i = 0; rules_at(i); i++)
+                if ((rules_at(i)->surfaces & c->surface) &&
+                    !(c->no_alert && str_equal(rules_at(i)->name, "alert")))
+                        json_array_append_new(out, json_string(rules_at(i)->name));
+        return out;
+}
+
+static void check_block(BlocksCheck *c, const json_t *block)
+{
+        const char *name = json_str(block, "type");
+        const RuleType *type = rules_find(name);
+        size_t up;
+
+        if (!json_is_object(block)) {
+                complain_type(c, "must provide an object");
+                return;
+        }
+        check_block_id(c, block);
+        if (!name)
+                blocks_complain_missing(c, "type");
+        else if (!type || !(type->surfaces & c->surface) || (c->no_alert && str_equal(name, "alert"))) {
+                up = blocks_enter(c, "type");
+                blocks_complain(c, json_pack("{s:s,s:o}", "type", "enum", "expected", list_blocks(c)),
+                                "unsupported type: %.60s", name);
+                blocks_leave(c, up);
+        } else {
+                if (str_equal(name, "task_card"))
+                        blocks_count_loose_task(c);
+                check_object(c, block, type);
         }
 }
 
-static void check_table(Check *c, const json_t *block, const char *pointer)
+static void check_blocks(BlocksCheck *c, const json_t *blocks)
 {
-        const json_t *rows = json_object_get(block, "rows");
-        char at[POINTER_SIZE];
-        size_t i;
-        json_t *row;
+        unsigned max = c->surface == ON_MESSAGE ? BLOCKS_MAX : VIEW_BLOCKS_MAX;
+        size_t i, up;
+        json_t *block;
 
-        if (++c->n_tables > 1)
-                complain(c, pointer, "only_one_table_allowed");
-        if (blocks_count_text(rows) > 10000)
-                complain(c, pointer, "table exceeds 10000 characters");
-        json_array_foreach ((json_t *) rows, i, row) {
-                snprintf(at, sizeof(at), "%.200s/rows/%zu", pointer, i);
-                if (!json_is_array(row))
-                        complain(c, at, "must provide an array");
-                else if (json_array_size(row) > 20)
-                        complain(c, at, "no more than 20 items allowed");
+        if (!check_size(c, blocks, 0, max))
+                return;
+        json_array_foreach ((json_t *) blocks, i, block) {
+                up = blocks_enter_index(c, i);
+                check_block(c, block);
+                blocks_leave(c, up);
         }
 }
 
-static void check_by_type(Check *c, const json_t *obj, const char *as, const char *pointer)
+static void check_init(BlocksCheck *c, unsigned surface, const char *pointer)
 {
-        if (in_list("actions|context_actions", as))
-                check_action_ids(c, obj, pointer);
-        else if (in_list("table|data_table", as))
-                check_table(c, obj, pointer);
-        else if (str_equal(as, "section") && !json_object_get(obj, "text") && !json_object_get(obj, "fields"))
-                complain(c, pointer, "missing required field: text or fields");
-        else if (str_equal(as, "image") && !json_object_get(obj, "image_url") &&
-                 !json_object_get(obj, "slack_file"))
-                complain(c, pointer, "missing required field: image_url");
-        else if (in_list("static_select|multi_static_select", as) && !json_object_get(obj, "options") &&
-                 !json_object_get(obj, "option_groups"))
-                complain(c, pointer, "missing required field: options");
-        else if (str_equal(as, "plan") && c->n_plans++ == 0 && c->n_loose_tasks)
-                complain(c, pointer, "plan and task_card blocks cannot be combined");
+        *c = (BlocksCheck){.errors = json_array(), .block_ids = json_object(), .surface = surface};
+        if (*pointer)
+                blocks_enter(c, pointer + 1);
 }
 
-static void check_object(Check *c, const json_t *obj, const char *as, const char *pointer)
+json_t *blocks_find_errors(const json_t *blocks, BlocksSurface surface, const char *pointer)
 {
-        char at[POINTER_SIZE];
+        static const unsigned surfaces[] = {[BLOCKS_MESSAGE] = ON_MESSAGE,
+                                            [BLOCKS_MODAL] = ON_MODAL,
+                                            [BLOCKS_HOME] = ON_HOME,
+                                            [BLOCKS_MESSAGE_NO_ALERT] = ON_MESSAGE};
+        BlocksCheck c;
 
-        for (size_t i = 0; i < ELEMENTSOF(rules); i++) {
-                const json_t *v;
-
-                if (!str_equal(rules[i].owner, as))
-                        continue;
-                v = json_object_get(obj, rules[i].field);
-                if (!v || (json_is_null(v) && !rules[i].required)) {
-                        if (rules[i].required)
-                                complain(c, pointer, "missing required field: %s", rules[i].field);
-                        continue;
-                }
-                snprintf(at, sizeof(at), "%.200s/%s", pointer, rules[i].field);
-                check_field(c, &rules[i], v, at);
-        }
-        check_by_type(c, obj, as, pointer);
+        check_init(&c, surfaces[surface], pointer);
+        c.no_alert = surface == BLOCKS_MESSAGE_NO_ALERT;
+        check_blocks(&c, blocks);
+        json_decref(c.block_ids);
+        return c.errors;
 }
 
-static void check_blocks(Check *c, const json_t *blocks, BlocksSurface surface, const char *pointer)
+static bool has_inputs(const json_t *blocks)
 {
-        unsigned max = surface == BLOCKS_MESSAGE ? 50 : 100;
-        char at[POINTER_SIZE];
         size_t i;
         json_t *block;
 
-        if (json_array_size(blocks) > max) {
-                complain(c, pointer, "no more than %u items allowed", max);
-                return;
+        json_array_foreach ((json_t *) blocks, i, block)
+                if (str_equal(json_str(block, "type"), "input") ||
+                    has_inputs(json_object_get(block, "child_blocks")))
+                        return true;
+        return false;
+}
+
+json_t *blocks_find_view_errors(const json_t *view, const char *pointer)
+{
+        const char *type = json_str(view, "type");
+        const json_t *blocks = json_object_get(view, "blocks");
+        BlocksCheck c;
+        size_t up;
+
+        check_init(&c, str_equal(type, "home") ? ON_HOME : ON_MODAL, pointer);
+        if (!json_is_object(view))
+                complain_type(&c, "must provide an object");
+        else
+                check_typed(&c, view, "modal|home");
+        if (!blocks_has(view, "blocks"))
+                blocks_complain_missing(&c, "blocks");
+        else {
+                up = blocks_enter(&c, "blocks");
+                check_blocks(&c, blocks);
+                blocks_leave(&c, up);
         }
-        json_array_foreach ((json_t *) blocks, i, block) {
-                snprintf(at, sizeof(at), "%.100s/%zu", pointer, i);
-                if (json_is_object(block))
-                        check_id(c, block, "block_id", c->block_ids, at);
-                if (str_equal(json_str(block, "type"), "task_card") && c->n_loose_tasks++ == 0 && c->n_plans)
-                        complain(c, at, "plan and task_card blocks cannot be combined");
-                check_typed(c, block, surface == BLOCKS_MESSAGE ? message_blocks : view_blocks, at);
-        }
+        if (str_equal(type, "modal") && has_inputs(blocks) && !blocks_has(view, "submit"))
+                blocks_complain_missing(&c, "submit");
+        json_decref(c.block_ids);
+        return c.errors;
+}
+
+static json_t *as_texts(json_t *errors /* stolen */)
+{
+        json_t *out = json_array(), *error;
+        size_t i;
+
+        json_array_foreach (errors, i, error)
+                json_array_append_new(out, json_sprintf("%s [json-pointer:%s]", json_str(error, "message"),
+                                                        json_str(error, "pointer")));
+        json_decref(errors);
+        return out;
 }
 
 json_t *blocks_check(const json_t *blocks, BlocksSurface surface, const char *pointer)
 {
-        Check c = {.errors = json_array(), .block_ids = json_object()};
-
-        check_blocks(&c, blocks, surface, pointer);
-        json_decref(c.block_ids);
-        return c.errors;
+        return as_texts(blocks_find_errors(blocks, surface, pointer));
 }
 
 json_t *blocks_check_view(const json_t *view)
 {
-        Check c = {.errors = json_array(), .block_ids = json_object()};
-        const char *type = json_str(view, "type");
-        const json_t *blocks = json_object_get(view, "blocks");
-        bool has_input = false;
-        size_t i;
-        json_t *block;
-
-        if (!type)
-                complain(&c, "/view", "missing required field: type");
-        else if (!in_list("modal|home", type))
-                complain(&c, "/view/type", "unsupported type: %.60s", type);
-        else
-                check_object(&c, view, type, "/view");
-        if (!json_is_array(blocks))
-                complain(&c, "/view", "missing required field: blocks");
-        else
-                check_blocks(&c, blocks, str_equal(type, "home") ? BLOCKS_HOME : BLOCKS_MODAL,
-                             "/view/blocks");
-        json_array_foreach ((json_t *) blocks, i, block)
-                has_input |= str_equal(json_str(block, "type"), "input");
-        if (str_equal(type, "modal") && has_input && !json_is_object(json_object_get(view, "submit")))
-                complain(&c, "/view", "missing required field: submit");
-        json_decref(c.block_ids);
-        return c.errors;
+        return as_texts(blocks_find_view_errors(view, "/view"));
 }

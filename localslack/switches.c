@@ -76,6 +76,9 @@ const SwitchRow switch_rows[] = {
                "minute, 15 messages"),
         CHOICE(token_state, TOKENS_VALID, "valid|account_inactive|token_revoked|token_expired",
                "what every token is answered with"),
+        ON_OFF(alert_in_messages, true,
+               "alert blocks are taken in messages too; the documentation says modals only, Slack's own samples "
+               "post them"),
         ON_OFF(home_tab, true, "the app has a Home tab; without it views.publish says not_enabled"),
         CHOICE(deleted_parent, DELETED_PARENT_REPLY, "reply|unthread|refuse",
                "a reply to a deleted message joins its thread, goes into the channel, or is "

@@ -40,6 +40,7 @@ typedef struct Switches {
         bool rate_limits;        /* the tiers of the Web API */
         bool history_limited;    /* conversations.history and replies: 1 call a minute, 15 messages */
         TokenState token_state;  /* of every token: account_inactive and so on */
+        bool alert_in_messages;  /* alert blocks are taken in messages too */
         bool home_tab;           /* the app has a Home tab */
         double rate_scale;       /* of their minutes: 0.01 makes a minute 600 ms */
         int64_t http_disable_percent; /* failed HTTP deliveries of an hour that end the subscription; 0 = none

@@ -596,6 +596,60 @@ static void test_users(void **state)
         calls_free(l);
 }
 
+static void test_blocks_validate(void **state)
+{
+        static const Row rows[] = {
+                {"blocks.validate", "{}", "invalid_arguments"},
+                {"blocks.validate", "{'blocks':[],'view':{}}", "invalid_arguments"},
+                {"blocks.validate", "{'blocks':[{'type':'divider'}]}", ""},
+                {"blocks.validate", "{'blocks':[{'type':'x'}]}", "invalid_blocks"},
+                {"blocks.validate", "{'blocks':'nonsense'}", "invalid_blocks"},
+                {"blocks.validate", "{'view':{'type':'home','blocks':[]}}", ""},
+                {"blocks.validate", "{'view':{'type':'modal','blocks':[]}}", "invalid_view"},
+                {"blocks.validate", "{'message':{'text':'x'}}", ""},
+                {"blocks.validate", "{'message':{}}", "invalid_message"},
+                {"blocks.validate", "{'message':{'blocks':[{'type':'header'}]}}", "invalid_message"},
+        };
+        Local *l = calls_new();
+        _cleanup_json_ json_t *answer =
+                calls_run(l, NULL, "blocks.validate", "{'message':{'blocks':[{'type':'header'}]}}");
+
+        (void) state;
+        run_rows(l, rows, ELEMENTSOF(rows));
+        assert_string_equal(json_str(answer, "errors.0.pointer"), "/blocks/0");
+        calls_free(l);
+}
+
+static void test_manifest(void **state)
+{
+        static const struct {
+                const char *manifest, *pointer; /* of the first error, or NULL */
+        } rows[] = {
+                {"{\\" display_information\\":{\\" name\\":\\" Octo\\"}}", NULL},
+                {"{}", ""},
+                {"nonsense", ""},
+                {"{\\" display_information\\":{\\" name\\":\\" Octo\\"},\\" settings\\":{\\" interactivity\\":"
+                                                                                                            "{\\" is_enabled\\":true}}}",
+                 "/settings/interactivity"},
+                {"{\\" display_information\\":{\\" name\\":\\" Octo\\"},\\" features\\":{\\" slash_commands\\":"
+                                                                                                             "[{\\" command\\":\\" octo\\",\\" description\\":\\"d\\"}]}}",
+                 "/features/slash_commands/0"},
+        };
+        Local *l = calls_new();
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_free_ char *args = mem_printf("{'manifest':'%s'}", rows[i].manifest);
+                _cleanup_json_ json_t *answer = calls_run(l, "xoxe.xoxp-1", "apps.manifest.validate", args);
+
+                assert_int_equal(json_bool(answer, "ok"), rows[i].pointer == NULL);
+                if (rows[i].pointer)
+                        assert_string_equal(json_str(answer, "errors.0.pointer"), rows[i].pointer);
+        }
+        calls_expect(l, "apps.manifest.validate", "{'manifest':'{}'}", "not_allowed_token_type");
+        calls_free(l);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -615,6 +669,8 @@ int main(void)
                 cmocka_unit_test(test_items),
                 cmocka_unit_test(test_bookmarks),
                 cmocka_unit_test(test_users),
+                cmocka_unit_test(test_blocks_validate),
+                cmocka_unit_test(test_manifest),
         };
 
         json_setup();
