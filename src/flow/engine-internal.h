@@ -122,8 +122,16 @@ EngineBatch *engine_batch(FlowEngine *e); /* the open one; flushed at the end of
 int64_t engine_next_id(FlowEngine *e);
 void engine_push(FlowEngine *e, int64_t flow_id, EventItem *item /* stolen */);
 void event_item_free(EventItem *item);
+Slot *engine_slot_find(FlowEngine *e, int64_t flow_id); /* NULL = not in memory */
+Slot *engine_slot_new(FlowEngine *e, int64_t flow_id);
+void engine_slot_load(Slot *slot); /* no turn runs until its row is here */
 void engine_slot_idle(Slot *slot);
 void engine_slot_run(Slot *slot); /* puts it among the runnable */
+
+/* written.c */
+void engine_record_written(FlowEngine *e, const JournalRecord *rec);
+const FlowKind *engine_find_kind(FlowEngine *e, const char *name); /* NULL = this program does not know it */
+void engine_known_forget(FlowEngine *e);                           /* at the end */
 
 /* turn.c: consumes the first event of a ready slot's queue. */
 void turn_run(Slot *slot);

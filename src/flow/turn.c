@@ -185,14 +185,6 @@ static void flow_deinit(Flow *f)
         json_decref(f->data);
 }
 
-static const FlowKind *find_kind(FlowEngine *e, const char *name)
-{
-        for (const FlowKind *const *k = e->config.kinds; *k; k++)
-                if (str_equal((*k)->name, name))
-                        return *k;
-        return NULL;
-}
-
 static void write_ask(Flow *f, EngineBatch *batch, Effect *x)
 {
         FlowEngine *e = f->slot->engine;
@@ -252,7 +244,7 @@ static void write_timer(Flow *f, EngineBatch *batch, const Effect *x)
 static void write_send(Flow *f, EngineBatch *batch, const Effect *x)
 {
         FlowEngine *e = f->slot->engine;
-        const FlowKind *kind = x->word ? find_kind(e, x->word) : NULL;
+        const FlowKind *kind = x->word ? engine_find_kind(e, x->word) : NULL;
         _cleanup_free_ char *data = json_dump(x->json);
         JournalRecord *rec = journal_batch_add(batch->journal, JOURNAL_DELIVER);
 
