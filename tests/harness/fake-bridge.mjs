@@ -98,6 +98,16 @@ export class FakeOpenCode {
     this.#settlePermission(id, reply, null);
   }
 
+  /** A durable event about a session, whether it is played here or not. */
+  tell(type, sessionId, more) {
+    this.#durable(type, { id: sessionId }, more);
+  }
+
+  /** Sessions of which only that they are at work is known, and stays so. */
+  playBusy(ids) {
+    for (const id of ids) this.sessions.set(id, { id, key: id, title: id, messages: [], busy: true, running: null, created_ms: 0 });
+  }
+
   cut() {
     this.#socket?.terminate();
   }
