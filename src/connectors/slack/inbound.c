@@ -23,6 +23,8 @@ enum {
         E_BOT_ID,
         E_FILES,
         E_MESSAGE,
+        E_DELETED_TS,
+        E_PREVIOUS,
         N_E
 };
 static const char *const event_paths[N_E] = {
@@ -40,6 +42,8 @@ static const char *const event_paths[N_E] = {
         [E_BOT_ID] = "event.bot_id",
         [E_FILES] = "event.files",
         [E_MESSAGE] = "event.message",
+        [E_DELETED_TS] = "event.deleted_ts",
+        [E_PREVIOUS] = "event.previous_message",
 };
 
 enum { C_TEAM, C_CHANNEL, C_USER, C_COMMAND, C_TEXT, C_TRIGGER_ID, C_RESPONSE_URL, N_C };
@@ -168,11 +172,10 @@ static void put_text(json_t *out, const json_t *text)
 
 /* ---- events ---- */
 
-static void put_files(json_t *out, const JsonSlice *slice)
+static void put_files(json_t *out, const json_t *files)
 {
         static const char *const copied[][2] = {
                 {"name", "name"}, {"mimetype", "mimetype"}, {"url", "url_private"}};
-        _cleanup_json_ json_t *files = slice->type == JSON_SLICE_ARRAY ? json_from_slice(slice) : NULL;
         json_t *list = json_array();
 
         for (size_t i = 0; i < MIN2(json_array_size(files), (size_t) FILES_MAX); i++) {
@@ -195,6 +198,7 @@ static json_t *message(const Payload *p, char **ret_error)
                 {"user", E_USER},       {"ts", E_TS},           {"thread_ts", E_THREAD_TS},
                 {"subtype", E_SUBTYPE}, {"raw_text", E_TEXT},
         };
+        _cleanup_json_ json_t *files = NULL;
         json_t *out;
 
         if (!has_all(p, needs, ret_error))
@@ -202,7 +206,9 @@ static json_t *message(const Payload *p, char **ret_error)
         out = new_of("message");
         copy_all(out, p, copies);
         put_text(out, json_object_get(out, "raw_text"));
-        put_files(out, &p->parts[E_FILES]);
+        if (p->parts[E_FILES].type == JSON_SLICE_ARRAY)
+                files = json_from_slice(&p->parts[E_FILES]);
+        put_files(out, files);
         json_object_set_new(out, "bot",
                             json_boolean(p->parts[E_BOT_ID].type == JSON_SLICE_STRING ||
                                          json_slice_equal(&p->parts[E_SUBTYPE], "bot_message")));
@@ -226,6 +232,23 @@ static json_t *edited(const Payload *p)
         return out;
 }
 
+static json_t *deleted(const Payload *p, char **ret_error)
+{
+        static const Need needs[] = {{E_CHANNEL, 64}, {E_DELETED_TS, 64}};
+        static const Copy copies[] = {{"team", E_TEAM}, {"channel", E_CHANNEL}, {"ts", E_DELETED_TS}};
+        _cleanup_json_ json_t *previous = json_from_slice(&p->parts[E_PREVIOUS]);
+        json_t *out;
+
+        if (!has_all(p, needs, ret_error))
+                return NULL;
+        out = new_of("deleted");
+        copy_all(out, p, copies);
+        if (json_str(previous, "thread_ts"))
+                json_put_str(out, "thread_ts", json_str(previous, "thread_ts"));
+        json_object_set_new(out, "bot", json_boolean(json_str(previous, "bot_id") != NULL));
+        return out;
+}
+
 static json_t *event(const Payload *p, char **ret_error)
 {
         const JsonSlice *type = &p->parts[E_EVENT_TYPE];
@@ -238,7 +261,42 @@ static json_t *event(const Payload *p, char **ret_error)
         }
         if (!json_slice_equal(type, "message") && !json_slice_equal(type, "app_mention"))
                 return other_of(type, "event");
-        return json_slice_equal(&p->parts[E_SUBTYPE], "message_changed") ? edited(p) : message(p, ret_error);
+        if (json_slice_equal(&p->parts[E_SUBTYPE], "message_changed"))
+                return edited(p);
+        if (json_slice_equal(&p->parts[E_SUBTYPE], "message_deleted"))
+                return deleted(p, ret_error);
+        return message(p, ret_error);
+}
+
+/* ---- what the history says of a message ---- */
+
+json_t *slack_inbound_history(const json_t *m, const SlackHistoryPlace *place)
+{
+        static const char *const copied[] = {"user", "ts", "subtype"};
+        const char *ts = json_str(m, "ts"), *thread_ts = json_str(m, "thread_ts");
+        json_t *out;
+
+        if (str_empty(ts) || strlen(ts) > 64)
+                return NULL;
+        out = new_of("message");
+        json_put_str(out, "team", place->team);
+        json_put_str(out, "channel", place->channel);
+        json_put_str(out, "channel_type", place->is_direct ? "im" : "channel");
+        for (size_t i = 0; i < ELEMENTSOF(copied); i++)
+                if (json_str(m, copied[i]))
+                        json_put_str(out, copied[i], json_str(m, copied[i]));
+        /* A thread's parent names itself once it has replies; as an event it did not. */
+        if (thread_ts && !str_equal(thread_ts, ts))
+                json_put_str(out, "thread_ts", thread_ts);
+        json_put_str(out, "raw_text", json_str_or(m, "text", ""));
+        put_text(out, json_object_get(out, "raw_text"));
+        put_files(out, json_object_get(m, "files"));
+        json_object_set_new(
+                out, "bot",
+                json_boolean(json_str(m, "bot_id") || str_equal(json_str(m, "subtype"), "bot_message")));
+        if (json_str(m, "edited.ts"))
+                json_put_str(out, "edited_ts", json_str(m, "edited.ts"));
+        return out;
 }
 
 /* ---- commands ---- */

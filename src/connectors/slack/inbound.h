@@ -2,13 +2,15 @@
  *
  * Shapes (all strings unless said otherwise; a missing one is absent):
  *   message  {type, team, channel, channel_type, user, ts, thread_ts, subtype, bot (bool), text, raw_text,
- * files [{name, mimetype, url}]}; app_mention gives the same, so that the twins of one mention come out alike
- *   edited   {type, team, channel, user, ts, thread_ts, edited_ts, text, bot}
- *   command  {type, team, channel, user, command, text, trigger_id, response_url}
- *   action   {type, team, channel, user, ts, thread_ts, action_id, value, action_ts, trigger_id,
- * response_url, values {}} view     {type, team, user, view_id, hash, callback_id, ref (its
- * private_metadata), values {}} other    {type, what}                                          nothing this
- * product acts on `text` is readable (slack_text_plain()); `raw_text` is Slack's, for finding mentions.
+ *            files [{name, mimetype, url}]}; app_mention gives the same, so that the twins of one mention
+ * come out alike. Out of the history: edited_ts too edited   {type, team, channel, user, ts, thread_ts,
+ * edited_ts, text, bot} deleted  {type, team, channel, ts (of what was deleted), thread_ts, bot} command
+ * {type, team, channel, user, command, text, trigger_id, response_url} action   {type, team, channel, user,
+ * ts, thread_ts, action_id, value, action_ts, trigger_id, response_url, values {}} view     {type, team,
+ * user, view_id, hash, callback_id, ref (its private_metadata), values {}} other    {type, what}: nothing
+ * this product acts on
+ *
+ * `text` is readable (slack_text_plain()); `raw_text` is Slack's, for finding mentions.
  * https://docs.slack.dev/reference/events, …/interaction-payloads */
 #pragma once
 
@@ -17,3 +19,12 @@
 
 /* Returns an owned object, or NULL with *ret_error (owned) naming the field and what is wrong with it. */
 json_t *slack_inbound(SlackEnvelopeType type, const char *payload, size_t n_payload, char **ret_error);
+
+typedef struct SlackHistoryPlace {
+        const char *team, *channel; /* which the messages of a history do not name */
+        bool is_direct;             /* a channel of one person and the app */
+} SlackHistoryPlace;
+
+/* One element of `messages` of conversations.history or conversations.replies as the shape `message`, equal
+ * in all that decides to what the event said or would have said. Owned; NULL for what is no message. */
+json_t *slack_inbound_history(const json_t *message, const SlackHistoryPlace *place);
