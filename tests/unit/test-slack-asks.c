@@ -397,6 +397,25 @@ static void test_user(void **state)
         close_fake();
 }
 
+static void test_channels(void **state)
+{
+        (void) state;
+        open_fake();
+        PERFORM(SLACK_CHANNELS, "{\"cursor\":\"c1\"}", false,
+                {"users.conversations", 0,
+                 "{\"ok\":true,\"channels\":[{\"id\":\"C1\"},{\"id\":\"D1\",\"is_im\":true},{}],"
+                 "\"response_metadata\":{\"next_cursor\":\"c2\"}}"});
+        assert_ended(ASK_OK,
+                     "{\"channels\":[{\"id\":\"C1\",\"is_direct\":false},{\"id\":\"D1\",\"is_direct\":true}],"
+                     "\"next_cursor\":\"c2\"}");
+        assert_field(fake_request(&fake, "users.conversations", 0), "cursor", "c1");
+        assert_field(fake_request(&fake, "users.conversations", 0), "types",
+                     "public_channel,private_channel,mpim,im");
+        PERFORM(SLACK_CHANNELS, "{}", false, {"users.conversations", 0, "{\"ok\":true}"});
+        assert_ended(ASK_OK, "{\"channels\":[],\"next_cursor\":\"\"}");
+        close_fake();
+}
+
 static void test_respond(void **state)
 {
         _cleanup_free_ char *args = NULL;
@@ -428,7 +447,7 @@ static void test_verbs(void **state)
 {
         static const char *const names[] = {SLACK_POST,      SLACK_UPDATE,  SLACK_DELETE,  SLACK_EPHEMERAL,
                                             SLACK_REACT,     SLACK_UNREACT, SLACK_RESPOND, SLACK_VIEW_OPEN,
-                                            SLACK_PERMALINK, SLACK_USER};
+                                            SLACK_PERMALINK, SLACK_USER,    SLACK_CHANNELS};
         size_t n = 0;
 
         (void) state;
@@ -481,6 +500,7 @@ int main(void)
                 cmocka_unit_test(test_probe),
                 cmocka_unit_test(test_simple_verbs),
                 cmocka_unit_test(test_user),
+                cmocka_unit_test(test_channels),
                 cmocka_unit_test(test_respond),
                 cmocka_unit_test(test_verbs),
                 cmocka_unit_test(test_priorities),

@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/log.h"
+#include "connectors/slack/asks-internal.h"
 #include "connectors/slack/block-kit.h"
 #include "connectors/slack/probe.h"
 
@@ -107,6 +108,7 @@ static void on_posted(void *userdata, const SlackWebResult *result)
 {
         Job *job = userdata;
         Ask *ask = job->ask;
+        SlackWeb *web = job->web;
         const char *channel = json_str(result->body, "channel"), *ts = json_str(result->body, "ts");
 
         if (retry_plain(job, result))
@@ -123,9 +125,11 @@ static void on_posted(void *userdata, const SlackWebResult *result)
                 slack_ask_fail(ask, result);
         else if (!ts)
                 ask_tempfail(ask, "bad_answer", "Slack's answer lacks the ts", true, 0);
-        else
+        else {
+                slack_web_tell_posted(web, channel ? channel : arg(ask, "channel"), ts);
                 ask_ok(ask, json_pack("{s:s?, s:s}", "channel", channel ? channel : arg(ask, "channel"), "ts",
                                       ts));
+        }
 }
 
 static void on_message_done(void *userdata, const SlackWebResult *result)
@@ -454,5 +458,6 @@ static const AskVerb user = {
         .start = start_user,
 };
 
-const AskVerb *const slack_verbs[] = {&post,    &update,    &delete,    &ephemeral, &react, &unreact,
-                                      &respond, &view_open, &permalink, &user,      NULL};
+const AskVerb *const slack_verbs[] = {
+        &post,      &update,    &delete, &ephemeral,           &react, &unreact, &respond,
+        &view_open, &permalink, &user,   &slack_channels_verb, NULL};

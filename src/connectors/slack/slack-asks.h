@@ -5,18 +5,19 @@
  * and updates are sent with unfurling, link_names and parsing off. If Slack refuses the blocks, or their
  * length, the text goes out alone, so that a person sees something in any case.
  *
- * | verb             | args                                                          | result |
- * |------------------|---------------------------------------------------------------|-------------------------|
- * | slack.post       | channel, thread_ts?, message                                  | {channel, ts} | |
- * slack.update     | channel, ts, message                                          | {} | | slack.delete |
- * channel, ts                                                   | {}                      | | slack.ephemeral
- * | channel, user, thread_ts?, message                            | {}                      | | slack.react
- * | channel, ts, name                                             | {}                      | | slack.unreact
- * | channel, ts, name                                             | {}                      | | slack.respond
- * | response_url, message, replace_original?, response_type?      | {}                      | |
- * slack.view_open  | trigger_id, view                                              | {view_id} | |
- * slack.permalink  | channel, ts                                                   | {permalink} | |
- * slack.user       | user                                                          | {name} |
+ *   verb              args                                                result
+ *   slack.post        channel, thread_ts?, message                        {channel, ts}
+ *   slack.update      channel, ts, message                                {}
+ *   slack.delete      channel, ts                                         {}
+ *   slack.ephemeral   channel, user, thread_ts?, message                  {}
+ *   slack.react       channel, ts, name                                   {}
+ *   slack.unreact     channel, ts, name                                   {}
+ *   slack.respond     response_url, message, replace_original?, response_type?   {}
+ *   slack.view_open   trigger_id, view                                    {view_id}
+ *   slack.permalink   channel, ts                                         {permalink}
+ *   slack.user        user                                                {name}
+ *   slack.channels    cursor?: those that the bot is in, a page           {channels: [{id, is_direct}],
+ * next_cursor}
  *
  * Failures carry Slack's own error code: {"error": "channel_not_found", "message": …}, or those of web.h.
  * slack.post ends with "thread_gone" when the thread's parent was deleted: Slack then posts at the top level
@@ -37,6 +38,7 @@
 #define SLACK_VIEW_OPEN "slack.view_open"
 #define SLACK_PERMALINK "slack.permalink"
 #define SLACK_USER      "slack.user"
+#define SLACK_CHANNELS  "slack.channels"
 
 /* The verbs, for the engine's registry; `web` is the owner to register them with. Asks under way when the web
  * client is freed are dropped without an ask_done(). */

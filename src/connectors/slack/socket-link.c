@@ -45,6 +45,8 @@ static const char *const end_names[SLACK_N_LINK_ENDS] = {
         [SLACK_LINK_END_AGE] = "age",
         [SLACK_LINK_END_WARNING] = "warning",
         [SLACK_LINK_END_REFRESH] = "refresh",
+        [SLACK_LINK_END_DEAF] = "deaf",
+        [SLACK_LINK_END_RECOUNT] = "recount",
         [SLACK_LINK_END_CLOSED] = "closed",
         [SLACK_LINK_END_OVERSIZED] = "oversized",
         [SLACK_LINK_END_PING] = "ping_unanswered",
@@ -119,12 +121,19 @@ static void leave(SlackLink *link, SlackLinkEnd end, const char *error)
                 set_state(link, SLACK_LINK_DEAD, NULL);
 }
 
+void slack_link_expire(SlackLink *link, SlackLinkEnd end)
+{
+        if (link->state != SLACK_LINK_LIVE)
+                return;
+        link->end = end;
+        set_state(link, SLACK_LINK_EXPIRING, NULL);
+}
+
 static void expire(SlackLink *link, SlackLinkEnd end)
 {
-        if (link->state == SLACK_LINK_LIVE) {
-                link->end = end;
-                set_state(link, SLACK_LINK_EXPIRING, NULL);
-        } else if (link->state < SLACK_LINK_LIVE)
+        if (link->state == SLACK_LINK_LIVE)
+                slack_link_expire(link, end);
+        else if (link->state < SLACK_LINK_LIVE)
                 leave(link, SLACK_LINK_END_CLOSED, "refreshed_before_hello");
 }
 

@@ -33,7 +33,9 @@ typedef enum SlackLinkEnd {
         SLACK_LINK_END_AGE,     /* planned: shortly before Slack would do it */
         SLACK_LINK_END_WARNING,
         SLACK_LINK_END_REFRESH,
-        SLACK_LINK_END_CLOSED, /* failures from here on */
+        SLACK_LINK_END_DEAF,    /* it brings nothing: its owner wants another one */
+        SLACK_LINK_END_RECOUNT, /* only to be told how many sockets Slack counts */
+        SLACK_LINK_END_CLOSED,  /* failures from here on */
         SLACK_LINK_END_OVERSIZED,
         SLACK_LINK_END_PING, /* a ping was not answered */
         SLACK_LINK_END_SILENT,
@@ -70,6 +72,8 @@ void slack_link_free(SlackLink *link);  /* cuts, without on_change; not inside i
 
 /* A live link turns EXPIRING (age) after so long. */
 void slack_link_expire_after(SlackLink *link, int64_t after_ms);
+/* A live link turns EXPIRING now, for the reason given. */
+void slack_link_expire(SlackLink *link, SlackLinkEnd end);
 /* A live or expiring link, replaced now: DRAINING, then it closes by itself. */
 void slack_link_drain(SlackLink *link);
 /* Leaves now, with the close handshake where there is a connection. */

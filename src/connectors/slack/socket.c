@@ -40,11 +40,13 @@ struct SlackSocketMode {
         SlackLink *links[LINKS_MAX];
         size_t n_links;
         uint64_t last_id;
-        unsigned n_ghosts, n_failures; /* in a row */
+        unsigned n_ghosts, n_others, n_failures; /* failures in a row */
+        uint64_t stale_id;                       /* links up to this one are being replaced; 0 = none are */
+        bool notices[SLACK_N_SOCKET_NOTICES];    /* to be told */
         uint64_t n_reconnects;
         int64_t not_before_ms, too_many_until_ms;
         SlackRate *rate;
-        LoopTimer *settle_due;
+        LoopTimer *settle_due, *recount_due;
         uint64_t n_unacked; /* handed up and not answered for yet; those never acknowledged stay in it */
         bool stopping;
         int64_t close_by_ms; /* when stopping: not to wait for acknowledgements any longer */
@@ -114,6 +116,39 @@ static int64_t choose_age(const SlackSocketMode *s, const SlackLink *link, int64
         return age_ms;
 }
 
+static void set_ghosts(SlackSocketMode *s, unsigned counted, unsigned ours)
+{
+        unsigned known = ours + s->n_others, ghosts = counted > known ? counted - known : 0;
+
+        if (ghosts != s->n_ghosts)
+                log_at(ghosts > s->n_ghosts ? LOG_WARN : LOG_INFO, COMPONENT,
+                       "Slack counts %u sockets of the app, %u are ours, %u of other processes: %u ghosts",
+                       counted, ours, s->n_others, ghosts);
+        if (ghosts > s->n_ghosts)
+                s->notices[SLACK_SOCKET_GHOSTS] = true;
+        else if (ghosts == 0 && s->n_ghosts > 0)
+                s->notices[SLACK_SOCKET_GHOSTS_GONE] = true;
+        s->n_ghosts = ghosts;
+        metric_set(s->ghosts, ghosts);
+        if (ghosts > 0)
+                loop_timer_set(s->recount_due, s->context.timing.recount_ms);
+        else
+                loop_timer_clear(s->recount_due);
+}
+
+/* Slack tells its count only in a hello. */
+static void recount(void *userdata)
+{
+        SlackSocketMode *s = userdata;
+        SlackLink *link = find_first(s, SLACK_LINK_LIVE);
+
+        if (s->stopping)
+                return;
+        loop_timer_set(s->recount_due, s->context.timing.recount_ms);
+        if (link)
+                slack_link_expire(link, SLACK_LINK_END_RECOUNT);
+}
+
 static void on_hello(SlackSocketMode *s, SlackLink *link, const SlackFrame *hello)
 {
         /* Slack counts a socket until it has seen its end: ours up to the closing ones. */
@@ -121,17 +156,8 @@ static void on_hello(SlackSocketMode *s, SlackLink *link, const SlackFrame *hell
 
         s->n_failures = 0;
         s->error[0] = 0;
-        if (hello->num_connections > 0) {
-                unsigned ghosts = hello->num_connections > ours ? hello->num_connections - ours : 0;
-
-                if (ghosts != s->n_ghosts)
-                        log_info(COMPONENT,
-                                 "Slack counts %u sockets of the app, %u are ours: %u ghosts, or other "
-                                 "processes of the same app",
-                                 hello->num_connections, ours, ghosts);
-                s->n_ghosts = ghosts;
-                metric_set(s->ghosts, ghosts);
-        }
+        if (hello->num_connections > 0)
+                set_ghosts(s, hello->num_connections, ours);
         if (hello->connection_time_ms > 0)
                 slack_link_expire_after(
                         link,
@@ -186,6 +212,7 @@ static void on_change(void *userdata, SlackLink *link, SlackLinkState old, const
                  !s->stopping) {
                 count_reconnect(s, end);
                 back_off(s, link);
+                s->notices[SLACK_SOCKET_BROKEN] |= old == SLACK_LINK_LIVE;
         }
         loop_timer_set(s->settle_due, 0);
 }
@@ -264,17 +291,50 @@ static void open_next(SlackSocketMode *s, unsigned wanted)
         slack_link_start(s->links[s->n_links++]);
 }
 
+static bool all_fresh(const SlackSocketMode *s)
+{
+        unsigned n_live = 0;
+
+        for (size_t i = 0; i < s->n_links; i++) {
+                SlackLinkState state = slack_link_state(s->links[i]);
+
+                if (state != SLACK_LINK_LIVE && state != SLACK_LINK_EXPIRING)
+                        continue;
+                if (slack_link_id(s->links[i]) <= s->stale_id)
+                        return false;
+                n_live++;
+        }
+        return n_live > 0;
+}
+
+static void tell_notices(SlackSocketMode *s)
+{
+        if (s->stale_id > 0 && all_fresh(s)) {
+                s->stale_id = 0;
+                s->notices[SLACK_SOCKET_FRESH] = true;
+        }
+        for (int i = 0; i < SLACK_N_SOCKET_NOTICES; i++) {
+                bool due = s->notices[i];
+
+                s->notices[i] = false;
+                if (due && s->config.on_notice)
+                        s->config.on_notice(s->config.userdata, (SlackSocketNotice) i);
+        }
+}
+
 static void tell(SlackSocketMode *s)
 {
         unsigned n_live = slack_socket_live(s);
 
         metric_set(s->live, n_live);
-        if (n_live == s->told_live && str_equal(s->error, s->told_error))
-                return;
-        s->told_live = n_live;
-        strcpy(s->told_error, s->error);
-        if (s->config.on_state)
-                s->config.on_state(s->config.userdata, n_live, s->told_error[0] ? s->told_error : NULL);
+        if (n_live != s->told_live || !str_equal(s->error, s->told_error)) {
+                s->told_live = n_live;
+                strcpy(s->told_error, s->error);
+                if (s->config.on_state)
+                        s->config.on_state(s->config.userdata, n_live,
+                                           s->told_error[0] ? s->told_error : NULL);
+        }
+        tell_notices(s);
 }
 
 /* What was handed up just before the stop is on its way to the disk: a moment more, and the person who
@@ -343,7 +403,7 @@ static SlackSocketTiming with_defaults(SlackSocketTiming t)
                 {&t.connect_ms, 10000},  {&t.hello_ms, 10000},       {&t.ping_ms, 10000},
                 {&t.silent_ms, 25000},   {&t.drain_ms, 10000},       {&t.close_ms, 2000},
                 {&t.backoff_ms, 500},    {&t.backoff_max_ms, 60000}, {&t.blocked_ms, 60000},
-                {&t.too_many_ms, 60000},
+                {&t.too_many_ms, 60000}, {&t.recount_ms, 300000},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
@@ -374,6 +434,7 @@ int slack_socket_new(SlackSocketMode **ret, Loop *loop, HttpClient *http, Metric
                                         .userdata = s};
         s->rate = slack_rate_new();
         s->settle_due = loop_timer_new(loop, settle, s);
+        s->recount_due = loop_timer_new(loop, recount, s);
         make_metrics(s, metrics);
         *ret = s;
         return 0;
@@ -400,6 +461,7 @@ void slack_socket_free(SlackSocketMode *s)
         for (size_t i = 0; i < s->n_links; i++)
                 slack_link_free(s->links[i]);
         loop_timer_free(s->settle_due);
+        loop_timer_free(s->recount_due);
         slack_rate_free(s->rate);
         buf_deinit(&s->ack);
         free(s->api_url);
@@ -446,6 +508,25 @@ void slack_socket_ack(SlackSocketMode *s, uint64_t socket, const char *envelope_
                 log_warn(COMPONENT,
                          "no socket to acknowledge an envelope on; Slack will deliver it again if it is an "
                          "event");
+}
+
+void slack_socket_refresh(SlackSocketMode *s)
+{
+        if (s->stopping)
+                return;
+        for (size_t i = 0; i < s->n_links; i++) {
+                SlackLinkState state = slack_link_state(s->links[i]);
+
+                if (state == SLACK_LINK_LIVE || state == SLACK_LINK_EXPIRING)
+                        s->stale_id = MAX2(s->stale_id, slack_link_id(s->links[i]));
+                slack_link_expire(s->links[i], SLACK_LINK_END_DEAF);
+        }
+        loop_timer_set(s->settle_due, 0);
+}
+
+void slack_socket_set_others(SlackSocketMode *s, unsigned n_sockets)
+{
+        s->n_others = n_sockets;
 }
 
 unsigned slack_socket_live(const SlackSocketMode *s)

@@ -44,7 +44,16 @@ typedef struct SlackSocketTiming {
         int64_t backoff_max_ms; /* 60 s */
         int64_t blocked_ms;     /* 60 s: between attempts that only an operator's action can make succeed */
         int64_t too_many_ms;    /* 60 s and jitter: before another socket after too_many_websockets */
+        int64_t recount_ms; /* 5 min: while Slack counts ghosts, a socket is renewed to hear the new count */
 } SlackSocketTiming;
+
+typedef enum SlackSocketNotice {
+        SLACK_SOCKET_BROKEN,      /* a live socket broke: what was sent to it at the end may be lost */
+        SLACK_SOCKET_GHOSTS,      /* Slack counts sockets that nobody has, and sends them their share */
+        SLACK_SOCKET_GHOSTS_GONE, /* it does not any more */
+        SLACK_SOCKET_FRESH,       /* after slack_socket_refresh(): all live sockets are new ones */
+        SLACK_N_SOCKET_NOTICES,
+} SlackSocketNotice;
 
 typedef struct SlackSocketConfig {
         const char *api_url;      /* "https://slack.com/api/" */
@@ -57,6 +66,7 @@ typedef struct SlackSocketConfig {
         /* The number of live sockets, or the error, changed. `error`: why no (further) socket could be had
          * ("invalid_auth", "link_disabled", "unreachable", …), else NULL; borrowed until the return. */
         void (*on_state)(void *userdata, unsigned n_live, const char *error);
+        void (*on_notice)(void *userdata, SlackSocketNotice notice); /* may be NULL */
         void *userdata;
 } SlackSocketConfig;
 
@@ -75,6 +85,12 @@ DEFINE_CLEANUP(SlackSocketMode *, slack_socket_free);
 /* Acknowledges on the socket that brought the envelope, else on any live one; with none, the ack is dropped
  * and counted (Slack will redeliver). `payload`: JSON text or NULL. */
 void slack_socket_ack(SlackSocketMode *s, uint64_t socket, const char *envelope_id, const char *payload);
+
+/* Opens new sockets in the place of all that are live, which are then retired: for connections that look
+ * alive and bring nothing. */
+void slack_socket_refresh(SlackSocketMode *s);
+/* How many sockets other processes of the same app are known to have: they are no ghosts. 0 at first. */
+void slack_socket_set_others(SlackSocketMode *s, unsigned n_sockets);
 
 unsigned slack_socket_live(const SlackSocketMode *s);
 /* Transport health as a JSON object: {"live", "wanted", "ghosts", "reconnects", "error", "sockets": [{"id",

@@ -27,6 +27,8 @@ struct SlackWeb {
         LoopTimer *stillborn_due; /* ends them, later */
         int64_t warned_ms;
         uint64_t n_unwarned;
+        void (*on_posted)(void *userdata, const char *channel, const char *ts);
+        void *posted_userdata;
 };
 
 typedef struct Call {
@@ -343,6 +345,20 @@ void slack_web_respond(SlackWeb *w, const char *response_url, json_t *message, S
 int64_t slack_web_wait_ms(SlackWeb *w, const char *method, const char *channel, bool urgent)
 {
         return slack_rate_wait_ms(w->rate, method, channel, urgent, loop_now_ms(w->loop));
+}
+
+void slack_web_set_on_posted(SlackWeb *w,
+                             void (*on_posted)(void *userdata, const char *channel, const char *ts),
+                             void *userdata)
+{
+        w->on_posted = on_posted;
+        w->posted_userdata = userdata;
+}
+
+void slack_web_tell_posted(SlackWeb *w, const char *channel, const char *ts)
+{
+        if (w->on_posted)
+                w->on_posted(w->posted_userdata, channel, ts);
 }
 
 int slack_web_new(SlackWeb **ret, Loop *loop, HttpClient *http, Metrics *metrics, const char *api_url,

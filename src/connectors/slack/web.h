@@ -59,5 +59,11 @@ void slack_web_respond_owned(SlackWeb *w, const char *response_url, json_t *mess
  * of each bucket is kept for urgent calls. */
 int64_t slack_web_wait_ms(SlackWeb *w, const char *method, const char *channel, bool urgent);
 
+/* Is told of each message that Slack has taken by chat.postMessage. */
+void slack_web_set_on_posted(SlackWeb *w,
+                             void (*on_posted)(void *userdata, const char *channel, const char *ts),
+                             void *userdata);
+void slack_web_tell_posted(SlackWeb *w, const char *channel, const char *ts);
+
 /* What an "ok": false with this error code means. Pure. */
 SlackWebOutcome slack_web_classify(const char *error);
