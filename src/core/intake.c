@@ -1,5 +1,6 @@
 #include "core/intake.h"
 
+#include "core/catchup.h"
 #include "core/command.h"
 
 void intake_plan_deinit(IntakePlan *p)
@@ -106,6 +107,8 @@ static json_t *message_data(const IntakeContext *ctx, const json_t *in, bool sta
 
         copy_to(data, in, copied);
         json_put_str(data, "text", text);
+        if (json_bool(in, "late"))
+                json_object_set_new(data, "late", json_true());
         if (start) {
                 json_put_str(data, "thread_ts", json_str_or(in, "thread_ts", json_str_or(in, "ts", "")));
                 json_object_set(data, "defaults", (json_t *) ctx->defaults);
@@ -127,6 +130,57 @@ static const char *unusable(const IntakeContext *ctx, const json_t *in)
                        : "What shall I do? Say it in words, right behind my name.";
 }
 
+/* Begun only when somebody still wants it: an offer with a button, in the thread that it would have opened.
+ */
+static void plan_stale_start(const IntakeContext *ctx, const json_t *in, const char *key, IntakePlan *ret)
+{
+        static const char *const copied[] = {"user", "channel", NULL};
+        const char *ts = json_str_or(in, "ts", ""), *thread_ts = json_str_or(in, "thread_ts", ts);
+        json_t *data = message_data(ctx, in, true);
+
+        json_object_del(data, "late");
+        *ret = (IntakePlan){
+                .address = mem_printf("notice:%s", key),
+                .kind = "notice",
+                .event = "notice.offer",
+                .dedup_key = mem_strdup(key),
+                .data = json_pack("{s:s, s:s, s:s, s:s, s:{s:o, s:s, s:s, s:o}}", "thread_ts", thread_ts,
+                                  "said_ts", ts, "why",
+                                  "This came while I was away, too long ago for me to begin with it unasked.",
+                                  "label", "Begin now", "send", "address",
+                                  json_sprintf("thread:%s:%s", json_str_or(in, "channel", ""), thread_ts),
+                                  "kind", "session", "event", "slack.start", "data", data),
+        };
+        copy_to(ret->data, in, copied);
+}
+
+/* What differs when a message was found in the history instead of heard (core/catchup.h). True: planned. */
+static bool plan_late(const IntakeContext *ctx, const json_t *in, bool start, const char *key,
+                      IntakePlan *ret)
+{
+        static const char *const copied[] = {"user", "channel", "ts", NULL};
+        _cleanup_free_ char *text = without_mention(json_str_or(in, "text", ""), ctx->bot_user);
+        const char *word = catchup_dangerous_word(text), *ts = json_str_or(in, "ts", "");
+        bool stale = json_bool(in, "stale");
+
+        if (!stale && !word)
+                return false;
+        if (stale && start && !word) {
+                plan_stale_start(ctx, in, key, ret);
+                return true;
+        }
+        ret->address =
+                mem_printf("thread:%s:%s", json_str_or(in, "channel", ""), json_str_or(in, "thread_ts", ts));
+        ret->event = word ? "slack.withheld" : "slack.stale";
+        ret->dedup_key = mem_strdup(key);
+        ret->data = json_object();
+        copy_to(ret->data, in, copied);
+        json_put_str(ret->data, "text", text);
+        if (word)
+                json_put_str(ret->data, "word", word);
+        return true;
+}
+
 static void plan_message(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
 {
         const char *channel = json_str_or(in, "channel", ""), *ts = json_str_or(in, "ts", "");
@@ -140,6 +194,8 @@ static void plan_message(const IntakeContext *ctx, const json_t *in, IntakePlan 
                 return;
         if (!refused)
                 refused = unusable(ctx, in);
+        if (!refused && json_bool(in, "late") && plan_late(ctx, in, start, key, ret))
+                return;
         if (refused && start) {
                 intake_notice(in, key, refused, ret);
                 return;
@@ -179,6 +235,22 @@ static void plan_edited(const IntakeContext *ctx, const json_t *in, IntakePlan *
                 json_put_str(ret->data, "why", refused);
         else
                 json_put_str(ret->data, "text", text);
+}
+
+/* What waits in a queue and was deleted there is not sent any more. Whoever could delete it may withdraw it.
+ */
+static void plan_deleted(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
+{
+        static const char *const copied[] = {"ts", NULL};
+
+        (void) ctx;
+        if (json_bool(in, "bot") || !json_str(in, "thread_ts"))
+                return;
+        ret->address = mem_printf("thread:%s:%s", json_str_or(in, "channel", ""), json_str(in, "thread_ts"));
+        ret->event = "slack.deleted";
+        ret->dedup_key = mem_printf("del:%s:%s", json_str_or(in, "channel", ""), json_str_or(in, "ts", ""));
+        ret->data = json_object();
+        copy_to(ret->data, in, copied);
 }
 
 /* ---- commands ---- */
@@ -265,8 +337,8 @@ void intake_decide(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
                 const char *type;
                 void (*plan)(const IntakeContext *ctx, const json_t *in, IntakePlan *ret);
         } plans[] = {
-                {"message", plan_message}, {"edited", plan_edited}, {"command", plan_command},
-                {"action", plan_action},   {"view", plan_view},
+                {"message", plan_message}, {"edited", plan_edited}, {"deleted", plan_deleted},
+                {"command", plan_command}, {"action", plan_action}, {"view", plan_view},
         };
         const char *type = json_str_or(in, "type", "");
 

@@ -3,7 +3,10 @@
  * Input: the shapes of connectors/slack/inbound.h. Output: a delivery for the engine, or nothing. Keys are
  * made of what Slack keeps the same when it says something twice: a message's channel and ts (one mention
  * arrives as `message` and as `app_mention`, an edit fires the mention again), a command's trigger_id, a
- * click's action_ts. */
+ * click's action_ts.
+ *
+ * A message that was read from the history instead of heard carries "late" (and perhaps "stale"): see
+ * core/catchup.h for what differs. */
 #pragma once
 
 #include "base/json.h"
@@ -16,6 +19,7 @@ typedef struct IntakeContext {
         const char *const *approvers;      /* who may answer permissions; empty = everybody allowed */
         const json_t *defaults; /* {directory, agent, model, web_url, command, queue_max} for new sessions */
         size_t max_text_bytes;
+        bool doubt; /* something may have been said that was not heard: what comes now is marked "doubt" */
 } IntakeContext;
 
 typedef struct IntakePlan {

@@ -1,6 +1,7 @@
 #include "core/session.h"
 
 #include "base/digest.h"
+#include "core/catchup.h"
 #include "core/say.h"
 
 PostedPlace session_thread(Flow *f)
@@ -140,9 +141,26 @@ static json_t *queue(Flow *f)
         return q;
 }
 
+/* The place of what was said at `ts`: behind everything that was said before it. What was found in the
+ * history may be older than what waits already. */
+static size_t place_for(Flow *f, const char *ts)
+{
+        size_t i = json_array_size(queue(f));
+
+        while (ts && i > 0) {
+                const char *before = json_str(json_array_get(queue(f), i - 1), "ts");
+
+                if (!before || ts_compare(before, ts) <= 0)
+                        break;
+                i--;
+        }
+        return i;
+}
+
 size_t session_queue_push(Flow *f, const char *user, const char *ts, const char *text)
 {
         json_t *prompt = json_object();
+        size_t place = place_for(f, ts);
         int64_t n = json_int(flow_data(f), "n_prompts", 0) + 1;
 
         json_put_int(flow_data(f), "n_prompts", n);
@@ -150,8 +168,8 @@ size_t session_queue_push(Flow *f, const char *user, const char *ts, const char 
         json_put_str(prompt, "user", user);
         json_put_str(prompt, "ts", ts);
         json_put_str(prompt, "text", text);
-        json_array_append_new(queue(f), prompt);
-        return json_array_size(queue(f));
+        json_array_insert_new(queue(f), place, prompt);
+        return place + 1;
 }
 
 json_t *session_queue_pop(Flow *f)
@@ -174,6 +192,21 @@ bool session_queue_edit(Flow *f, const char *ts, const char *text)
                         return true;
                 }
         return false;
+}
+
+char *session_queue_remove(Flow *f, const char *ts)
+{
+        size_t i;
+        json_t *prompt;
+
+        json_array_foreach (queue(f), i, prompt)
+                if (str_equal(json_str(prompt, "ts"), ts)) {
+                        char *user = mem_strdup(json_str_or(prompt, "user", ""));
+
+                        json_array_remove(queue(f), i);
+                        return user;
+                }
+        return NULL;
 }
 
 size_t session_queue_length(Flow *f)

@@ -5,7 +5,8 @@
  *  defaults: {directory, agent, model, web_url, command, queue_max}, oc: {session_id, directory, agent,
  * model, last_message_id, online}, names: {U…: name}, queue: [{n, user, ts, text}], n_prompts, n_turns, turn:
  * {no, n, user, ts, text, message_id, foreign, asked, started_ms, idle_looks, view} | absent, open: {ref:
- * {what}}, tokens, cost, card, progress} */
+ * {what}}, tokens, cost, card, progress,
+ * away: {n, first, last, n_stale, stale} | absent} */
 #pragma once
 
 #include "core/cards.h"
@@ -31,7 +32,10 @@ void session_end_progress(Flow *f, ProgressState state, const char *error);
 char *session_open_url(const json_t *data, const char *session_id);
 
 /* Prompts that wait. */
-size_t session_queue_push(Flow *f, const char *user, const char *ts, const char *text); /* the new length */
+/* In the order in which things were said; ts may be NULL: at the end. Its place, from 1. */
+size_t session_queue_push(Flow *f, const char *user, const char *ts, const char *text);
+/* Owned: whose it was; NULL: it is not waiting. */
+char *session_queue_remove(Flow *f, const char *ts);
 json_t *session_queue_pop(Flow *f); /* owned; NULL when empty */
 bool session_queue_edit(Flow *f, const char *ts,
                         const char *text /* NULL: as it is */); /* false: not waiting */

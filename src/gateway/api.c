@@ -34,13 +34,17 @@ static void get_readyz(Gateway *g, HttpRequest *req)
 {
         bool journal = flow_engine_healthy(g->engine),
              slack = g->identity && slack_socket_live(g->sockets) > 0;
-        bool ready = journal && slack && !g->stopping;
-        json_t *body = json_pack("{s:s, s:s, s:o, s:o, s:I}", "status", ready ? "ready" : "not ready",
+        bool deaf = health_is_deaf(g->health), ready = journal && slack && !deaf && !g->stopping;
+        json_t *body = json_pack("{s:s, s:s, s:o, s:o, s:I}", "status",
+                                 ready  ? "ready"
+                                 : deaf ? "deaf"
+                                        : "not ready",
                                  "journal", journal ? "ok" : "cannot commit", "slack",
                                  slack_socket_health(g->sockets), "bridges", bridge_status(g->bridge),
                                  "sockets_live", (json_int_t) slack_socket_live(g->sockets));
 
         json_put_str(body, "slack_error", g->slack_error);
+        json_object_set_new(body, "transport", health_render(g->health));
         http_respond_json(req, ready ? 200 : 503, body);
 }
 

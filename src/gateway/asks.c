@@ -72,4 +72,16 @@ static const AskVerb sessions_verb = {
 static const AskVerb http_answer_verb = {
         .name = GATEWAY_HTTP_ANSWER, .max_attempts = 3, .backoff_ms = 100, .start = start_http_answer};
 
-const AskVerb *const gateway_verbs[] = {&sessions_verb, &http_answer_verb, NULL};
+static void start_caught_up(void *owner, Ask *ask)
+{
+        Gateway *g = owner;
+
+        health_caught_up(g->health);
+        ask_ok(ask, NULL);
+}
+/* It is said again of what is so already. */
+static const AskVerb caught_up_verb = {
+        .name = GATEWAY_CAUGHT_UP, .max_attempts = 3, .backoff_ms = 100, .start = start_caught_up};
+
+const AskVerb *const gateway_verbs[] = {&sessions_verb, &http_answer_verb, &gateway_catch_up_verb,
+                                        &caught_up_verb, NULL};

@@ -9,6 +9,7 @@
 #include "connectors/slack/web.h"
 #include "core/intake.h"
 #include "flow/engine.h"
+#include "gateway/health.h"
 #include "integrations/opencode/bridge.h"
 #include "integrations/opencode/waker.h"
 #include "net/http-server.h"
@@ -28,6 +29,7 @@ struct Gateway {
         HttpServer *server;
         SlackWeb *web;
         SlackSocketMode *sockets;
+        TransportHealth *health;
         Bridge *bridge;
         OpencodeWaker *waker;
 
@@ -44,7 +46,7 @@ struct Gateway {
         HttpWaiter *waiters;
         List streams; /* of EventStream */
         struct {
-                MetricSeries *ack_ms, *bad_payloads, *turns_refused;
+                MetricSeries *ack_ms, *bad_payloads, *turns_refused, *caught_up;
         } m;
 };
 
@@ -62,6 +64,9 @@ void gateway_tell_offline(Gateway *g);
 /* live.c: what streams, folded per session and handed on at most once per progress interval. */
 void live_apply(Gateway *g, const BridgeEvent *event);
 void live_deinit(Gateway *g);
+
+/* history.c: one page of what was said while Slack was not heard. */
+extern const AskVerb gateway_catch_up_verb;
 
 /* asks.c: the verbs of the composition root. */
 extern const AskVerb *const gateway_verbs[]; /* NULL-terminated; owner: Gateway */

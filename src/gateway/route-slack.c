@@ -87,6 +87,7 @@ void gateway_on_envelope(void *userdata, const SlackEnvelope *env)
         p->envelope_id = mem_strdup(env->id);
         p->socket = env->socket;
         p->since_us = clock_monotonic_us();
+        health_on_envelope(g->health, in);
         if (!in) {
                 /* It will not become better by being sent again: said, counted, acknowledged. */
                 log_warn("slack.route", "envelope %s cannot be read: %s", env->id, error);

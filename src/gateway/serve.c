@@ -51,6 +51,7 @@ static void stop(Gateway *g, int exit_code)
         }
         g->stopping = true;
         g->exit_code = exit_code;
+        health_stop(g->health);
         log_info("gateway", "stopping");
         loop_timer_set(g->stop_anyway, STOP_PATIENCE_MS);
         bridge_stop(g->bridge);
@@ -123,6 +124,16 @@ static void on_socket_state(void *userdata, unsigned n_live, const char *error)
                 log_warn("gateway", "Slack: %u live sockets, and no further one (%s)", n_live, error);
         else
                 log_info("gateway", "Slack: %u live sockets", n_live);
+        if (!g->stopping)
+                health_on_sockets(g->health, n_live);
+}
+
+static void on_socket_notice(void *userdata, SlackSocketNotice notice)
+{
+        Gateway *g = userdata;
+
+        if (!g->stopping)
+                health_on_notice(g->health, notice);
 }
 
 /* ---- the bridge comes and goes ---- */
@@ -242,6 +253,8 @@ static void fill_intake(Gateway *g)
                                             "Payloads that cannot be read.", NULL);
         g->m.turns_refused =
                 metrics_counter(g->metrics, "slack_refused_total", "Envelopes refused under load.", NULL);
+        g->m.caught_up = metrics_counter(g->metrics, "slack_caught_up_total",
+                                         "Messages that were found in the history instead of heard.", NULL);
 }
 
 static void add_verbs(Gateway *g)
@@ -269,6 +282,7 @@ static int start_slack(Gateway *g)
                                                     .n_sockets = (unsigned) conf->slack.sockets,
                                                     .on_envelope = gateway_on_envelope,
                                                     .on_state = on_socket_state,
+                                                    .on_notice = on_socket_notice,
                                                     .userdata = g,
                                             }));
 }
@@ -318,8 +332,11 @@ static int start(Gateway *g)
                 return error_trace(r);
         add_verbs(g);
         r = flow_engine_start(g->engine);
-        if (r >= 0)
+        if (r >= 0) {
+                g->health = health_new(g);
+                slack_web_set_on_posted(g->web, health_on_posted, g->health);
                 r = start_server(g);
+        }
         if (r < 0)
                 return error_trace(r);
         if (!str_empty(conf->opencode.url) && !str_empty(conf->opencode.directory))
@@ -341,6 +358,7 @@ static void gateway_deinit(Gateway *g)
         http_server_free(g->server);
         bridge_free(g->bridge);
         slack_web_free(g->web);
+        health_free(g->health);
         http_client_free(g->http);
         live_deinit(g);
         journal_free(g->journal); /* joins the writer, before the engine goes */

@@ -107,6 +107,40 @@ static const Case messages[] = {
          .rules = ANN_ONLY},
 };
 
+#define LATE "'type':'message','team':'T1','channel':'C1','user':'ANN','late':true"
+
+/* Found in the history instead of heard. */
+static const Case late[] = {
+        {.in = "{" LATE ",'ts':'1.1','text':'<@BOT> fix it','raw_text':'<@BOT> fix it'}",
+         .plan = "{'address':'thread:C1:1.1','kind':'session','event':'slack.start','key':'msg:T1:C1:1.1','data':{'late':true}}"},
+        {.in = "{" LATE ",'ts':'2.2','thread_ts':'1.1','text':'go on'}",
+         .plan = "{'address':'thread:C1:1.1','event':'slack.message','key':'msg:T1:C1:2.2','data':{'late':true,'text':'go on'}}"},
+        {.in = "{" LATE ",'ts':'2.2','thread_ts':'1.1','text':'!stop'}",
+         .plan = "{'address':'thread:C1:1.1','event':'slack.withheld','key':'msg:T1:C1:2.2','data':{'word':'stop','text':'!stop'}}"},
+        {.in = "{" LATE
+               ",'ts':'2.2','thread_ts':'1.1','text':'<@BOT> please stop','raw_text':'<@BOT> please stop'}",
+         .plan = "{'address':'thread:C1:1.1','event':'slack.withheld','key':'msg:T1:C1:2.2','data':{'user':'ANN'}}"},
+        {.in = "{" LATE ",'stale':true,'ts':'2.2','thread_ts':'1.1','text':'go on'}",
+         .plan = "{'address':'thread:C1:1.1','event':'slack.stale','key':'msg:T1:C1:2.2','data':{'ts':'2.2'}}"},
+        {.in = "{" LATE ",'stale':true,'ts':'1.1','text':'<@BOT> fix it','raw_text':'<@BOT> fix it'}",
+         .plan = "{'address':'notice:msg:T1:C1:1.1','kind':'notice','event':'notice.offer','key':'msg:T1:C1:1.1',"
+                 "'data':{'channel':'C1','thread_ts':'1.1','said_ts':'1.1','user':'ANN','label':'Begin now','send':"
+                 "{'address':'thread:C1:1.1','kind':'session','event':'slack.start','data':{'user':'ANN','channel':'C1','ts':'1.1',"
+                 "'text':'fix it','thread_ts':'1.1','defaults':{'directory':'/r'}}}}}",
+         .told = "This came while I was away"},
+        {.in = "{" LATE ",'stale':true,'ts':'1.1','text':'among people','raw_text':'among people'}",
+         .plan = ""},
+        {.in = "{'type':'message','team':'T1','channel':'C1','user':'BOB','late':true,'ts':'2.2','thread_ts':'1.1','text':'!stop'}",
+         .plan = "{'address':'thread:C1:1.1','event':'slack.refused','key':'msg:T1:C1:2.2','data':{'user':'BOB'}}",
+         .told = NOT_LISTED,
+         .rules = ANN_ONLY},
+        /* what was deleted */
+        {.in = "{'type':'deleted','channel':'C1','ts':'2.2','thread_ts':'1.1'}",
+         .plan = "{'address':'thread:C1:1.1','event':'slack.deleted','key':'del:C1:2.2','data':{'ts':'2.2'}}"},
+        {.in = "{'type':'deleted','channel':'C1','ts':'2.2'}", .plan = ""},
+        {.in = "{'type':'deleted','bot':true,'channel':'C1','ts':'2.2','thread_ts':'1.1'}", .plan = ""},
+};
+
 #define COMMAND                                                                                              \
         "'type':'command','team':'T1','channel':'C1','user':'ANN','command':'/opencode','trigger_id':'7.8','response_url':'https://r'"
 #define CLICK                                                                                                \
@@ -240,6 +274,11 @@ static void test_messages(void **state)
         check(messages, ELEMENTSOF(messages));
 }
 
+static void test_late(void **state)
+{
+        check(late, ELEMENTSOF(late));
+}
+
 static void test_interactions(void **state)
 {
         check(interactions, ELEMENTSOF(interactions));
@@ -268,7 +307,7 @@ static void test_keys(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(test_messages),
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_messages), cmocka_unit_test(test_late),
                                            cmocka_unit_test(test_interactions), cmocka_unit_test(test_keys)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);

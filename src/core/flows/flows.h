@@ -8,15 +8,26 @@
  * | question   | question request               | que:<OpenCode request id>                              |
  * | command    | slash command that is a query  | cmd:<trigger id>                                       |
  * | notice     | refusal or explanation         | notice:<dedup key>                                     |
+ * | catchup    | workspace                      | catchup:slack                                          |
  *
  * Events from outside (made by intake.c and the gateway's bridge routes):
  *   slack.start     {user, channel, text, thread_ts?, ts?, response_url?, defaults}
  *   slack.message   {user, channel, ts, text, files[]}        a reply in the thread
  *   slack.refused   {user, why}                               … by somebody who may not
  *   slack.edited    {user, ts, text | why}                    … that its author changed; why the new text
- * cannot be used slack.action    {user, channel, ts, action_id, value, trigger_id, response_url, values,
- * allowed, why} slack.view      {user, callback_id, values, allowed, why} slack.command   {user, channel,
- * command, text, response_url} notice.say      {text, emoji, response_url | user, channel, thread_ts}
+ *                   cannot be used
+ *   slack.deleted   {ts}                                      … that was deleted
+ *   slack.withheld  {user, channel, ts, text, word}           … found in the history: not obeyed unasked
+ *   slack.stale     {user, channel, ts, text}                 … found there, and too old
+ *   slack.action    {user, channel, ts, action_id, value, trigger_id, response_url, values, allowed, why}
+ *   slack.view      {user, callback_id, values, allowed, why}
+ *   slack.command   {user, channel, command, text, response_url}
+ *   notice.say      {text, emoji, response_url | user, channel, thread_ts}
+ *   notice.offer    {channel, thread_ts, user, said_ts, said?, why, label,
+ *                    send: {address, event, data, kind?}}
+ *   transport.mark      {at_ms}                               Slack was heard until then
+ *   transport.catch_up  {at_ms, from_ms?, overlap_ms, max_age_ms, why}   it is again, or in doubt
+ *   transport.echoes    {channels}                            where our own messages come back as events
  *   oc.<type>       the bridge's frame of that type, as it came
  *   oc.reconcile    {status, permissions[], questions[], bridge_id, at_ms}   this session's part
  *   oc.offline      {}
@@ -29,7 +40,9 @@
  *   request.over    {}                session → …: nobody waits for it any more
  *   request.check   {pending: [id], at_ms}   session → …: what OpenCode still waits for
  *   request.opened  {ref, what}       permission, question → session
- *   request.closed  {ref}             likewise */
+ *   request.closed  {ref}             likewise
+ *   slack.caught_up {}                catchup → session: its thread has been read
+ * slack.start and slack.message carry "late": true when they were found in the history. */
 #pragma once
 
 #include "flow/flow.h"
@@ -39,6 +52,7 @@ extern const FlowKind flow_kind_permission;
 extern const FlowKind flow_kind_question;
 extern const FlowKind flow_kind_command;
 extern const FlowKind flow_kind_notice;
+extern const FlowKind flow_kind_catchup;
 
 extern const FlowKind *const core_flow_kinds[]; /* NULL-terminated, for the engine */
 
@@ -48,3 +62,13 @@ extern const FlowKind *const core_flow_kinds[]; /* NULL-terminated, for the engi
 /* {request_id, status, message?, answered_by?} → {}: completes a waiting POST /api/opencode/permission, if
  * there is one; harmless twice, because the caller that comes again is answered again from the flow. */
 #define GATEWAY_HTTP_ANSWER "gateway.http_answer"
+/* One page of a channel's history (without `ts`) or of a thread, given to the intake message by message.
+ *   {channel, is_direct?, ts?, oldest, from, fresh, cursor?, queued?: [ts], after?} →
+ *   {n_read, n_new, concerned: [thread ts], threads: [ts], missing: [ts], last, next_cursor}
+ * `oldest` is where reading begins, `from` where messages begin to count, `fresh` where they begin to be
+ * obeyed; `concerned`: threads in which something was found; `threads`: parents with replies since `from`;
+ * `missing`: of `queued` those that are gone; `after`: the last one of the page before; `last`: the last one
+ * in Slack's order. */
+#define GATEWAY_CATCH_UP "gateway.catch_up"
+/* {} → {}: all that was wished for has been read. */
+#define GATEWAY_CAUGHT_UP "gateway.caught_up"

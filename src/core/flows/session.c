@@ -16,6 +16,7 @@
 #include "core/command.h"
 #include "core/reading.h"
 #include "core/say.h"
+#include "core/session-away.h"
 #include "core/session-opencode.h"
 #include "core/session-requests.h"
 #include "core/session.h"
@@ -46,6 +47,7 @@ static void enqueue(Flow *f, const FlowEvent *ev, bool will_start)
                 return;
         }
         n = session_queue_push(f, user, ts, json_str_or(ev->data, "text", ""));
+        session_away_note(f, ev);
         if (ts)
                 say_reaction(f, thread.channel, ts, "eyes");
         if (json_array_size(json_at(ev->data, "files")) > 0)
@@ -169,6 +171,8 @@ static FlowVerdict on_common(Flow *f, const FlowEvent *ev)
 
         if (v == FLOW_IGNORE)
                 v = session_take_request_event(f, ev);
+        if (v == FLOW_IGNORE)
+                v = session_take_away_event(f, ev);
         if (v != FLOW_IGNORE)
                 return v;
         if (flow_event_is(ev, "slack.edited"))
@@ -239,6 +243,7 @@ static void begin(Flow *f, const FlowEvent *ev)
         json_object_set_new(data, "card_is_root", json_boolean(!json_str(data, "thread_ts")));
         json_object_set_new(data, "oc", json_object());
         session_queue_push(f, json_str_or(data, "user", ""), json_str(ev->data, "ts"), text);
+        session_away_note(f, ev);
         session_set_state(f, SESSION_STARTING);
         if (json_str(ev->data, "ts"))
                 say_reaction(f, json_str_or(data, "channel", ""), json_str(ev->data, "ts"), "eyes");
