@@ -36,7 +36,8 @@ def until(what, predicate, timeout_s=10):
 
 class LocalSlack:
     def __init__(self, *args):
-        argv = [BINARY, "--listen", "127.0.0.1:0", "--quiet", "--bot-token", BOT_TOKEN, "--app-token", APP_TOKEN, *args]
+        argv = [BINARY, "--listen", "127.0.0.1:0", "--quiet", "--bot-token", BOT_TOKEN, "--app-token", APP_TOKEN,
+                "--no-rate-limits", *args]
         if os.path.exists(SETPRIV):  # a test that is killed leaves no server behind
             argv = [SETPRIV, "--pdeathsig", "KILL", *argv]
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
