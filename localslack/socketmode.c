@@ -45,6 +45,7 @@ typedef struct Socket {
         WsPeer *peer; /* NULL for a ghost */
         SocketState state;
         bool is_muted; /* reads, but its acknowledgements are ignored */
+        bool is_deaf;  /* answers pings, and loses every envelope that it is given */
         bool is_warned;
         unsigned n_pings; /* that it sent us */
         int64_t opened_ms, started_ms /* since the epoch */, lifetime_ms;
@@ -427,7 +428,10 @@ int64_t socketmode_send(Socketmode *sm, const char *text, size_t n_bytes)
                 Socket *s = list_entry(node, Socket, link);
 
                 if (takes_envelopes(s) && pick-- == 0) {
-                        socket_send(s, text, n_bytes);
+                        if (s->is_deaf)
+                                local_record_frame(sm->local, "swallowed", s->id, text, n_bytes);
+                        else
+                                socket_send(s, text, n_bytes);
                         return s->id;
                 }
         }
@@ -469,6 +473,10 @@ static bool act_on(Socket *s, const char *action)
                 s->is_muted = true;
         else if (str_equal(action, "unmute"))
                 s->is_muted = false;
+        else if (str_equal(action, "deafen"))
+                s->is_deaf = true;
+        else if (str_equal(action, "undeafen"))
+                s->is_deaf = false;
         else
                 return false;
         return true;

@@ -26,7 +26,8 @@ void socketmode_apply_switches(Socketmode *sm);
 /* For socket number `which`, or for all (which < 0): "warning", "refresh", "link_disabled" (the disconnect
  * messages), "close" (a close frame), "kill" (without one), "reset" (TCP RST), "freeze" and "thaw"
  * (half-open), "ghost" (the connection goes, the registration stays), "mute" and "unmute" (acknowledgements
- * are ignored). Returns how many it concerned; -1: no such action. */
+ * are ignored), "deafen" and "undeafen" (pings are answered, envelopes lost). Returns how many it concerned;
+ * -1: no such action. */
 int socketmode_act(Socketmode *sm, const char *action, int64_t which);
 /* [{"id", "state", "opened_ms", "queued_bytes"}] */
 json_t *socketmode_render(const Socketmode *sm);
