@@ -85,6 +85,68 @@ static void raise_change(Local *l, const Channel *c, const char *subtype, const 
         delivery_raise(l->delivery, event);
 }
 
+/* --- files --- */
+
+static void raise_file_event(Local *l, const char *type, const File *file, const Channel *c)
+{
+        char ts[STATE_TS_SIZE];
+        json_t *event;
+
+        if (!l->switches.file_events)
+                return;
+        state_next_ts(l->state, ts);
+        event = json_pack("{s:s,s:s,s:s,s:{s:s},s:s}", "type", type, "file_id", file->id, "user_id",
+                          file->user, "file", "id", file->id, "event_ts", ts);
+        if (c)
+                json_put_str(event, "channel_id", c->id);
+        delivery_raise(l->delivery, event);
+}
+
+/* A file knows where it was shown. */
+static void note_files(Local *l, const Channel *c, const Message *m)
+{
+        json_t *item;
+        size_t i;
+
+        json_array_foreach (json_object_get(m->body, "files"), i, item) {
+                File *file = files_find(l->files, json_str(item, "id"));
+
+                if (!file)
+                        continue;
+                file_note_share(file, c, m);
+                if (channel_has_member(c, BOT_USER))
+                        raise_file_event(l, "file_shared", file, c);
+        }
+}
+
+/* What is left of a file in the messages that showed it. */
+static void bury_file(Local *l, const File *file, Channel *c, Message *m)
+{
+        json_t *files = json_object_get(m->body, "files"), *item;
+        size_t i;
+
+        json_array_foreach (files, i, item)
+                if (str_equal(json_str(item, "id"), file->id))
+                        json_array_set_new(files, i, file_render(file, ""));
+        emit(l, "update", c, m);
+}
+
+void messages_delete_file(Local *l, File *file)
+{
+        json_t *share;
+        size_t i;
+
+        files_delete(l->files, file);
+        json_array_foreach (file->shares, i, share) {
+                Channel *c = state_find_channel(l->state, json_str(share, "channel"));
+                Message *m = c ? channel_find_message(c, json_str(share, "ts")) : NULL;
+
+                if (m)
+                        bury_file(l, file, c, m);
+        }
+        raise_file_event(l, "file_deleted", file, NULL);
+}
+
 /* --- posting --- */
 
 Message *messages_post_user(Local *l, Channel *c, const User *user, const char *text, Message *parent,
@@ -104,6 +166,7 @@ Message *messages_post_user(Local *l, Channel *c, const User *user, const char *
         if (extra)
                 json_object_update(body, (json_t *) extra);
         m = state_add_message(l->state, c, body, parent);
+        note_files(l, c, m);
         emit(l, "message", c, m);
         if (app_hears(l, c) &&
             (l->switches.twins || !strstr(text, "<@" BOT_USER ">") || channel_is_direct(c)))
@@ -196,6 +259,7 @@ Message *messages_post_app(Local *l, Channel *c, json_t *fields, Message *parent
         if (broadcast && parent)
                 json_put_str(body, "subtype", "thread_broadcast");
         m = state_add_message(l->state, c, body, parent);
+        note_files(l, c, m);
         agents_note_post(l->agents, c->id, parent ? parent->ts : m->ts);
         emit(l, "message", c, m);
         if (app_hears(l, c) && l->switches.own_messages)

@@ -22,6 +22,8 @@ void messages_stream(Local *l, Channel *c, Message *m, json_t *fields, bool rais
 /* A reply that its channel shall see too. */
 void messages_broadcast(Local *l, Channel *c, Message *m);
 void messages_delete(Local *l, Channel *c, Message *m);
+/* The file is gone, also from the messages that show it. */
+void messages_delete_file(Local *l, File *file);
 ReactionResult messages_react(Local *l, Channel *c, Message *m, const char *name, const char *user, bool add);
 
 /* Shown to `user` only; `fields` as above (stolen). */

@@ -50,7 +50,7 @@ void schedule_free(Schedule *s)
         free(s);
 }
 
-/* At most an hour: a timer counts the loop's time, a message waits for the clock's. */
+/* At most half a minute: a timer counts the loop's time, a message waits for the clock's. */
 static void arm_timer(Schedule *s)
 {
         int64_t wait_ms;
@@ -60,7 +60,7 @@ static void arm_timer(Schedule *s)
                 return;
         }
         wait_ms = s->all[0]->post_at_s * 1000 - s->local->state->clock_ms();
-        loop_timer_set(s->timer, MIN2(MAX2(wait_ms, 0), (int64_t) 3600000));
+        loop_timer_set(s->timer, MIN2(MAX2(wait_ms, 0), (int64_t) 30000));
 }
 
 static Scheduled *take_at(Schedule *s, size_t i)

@@ -50,6 +50,7 @@ typedef struct Switches {
         StreamLife stream_life;       /* counted from its start, or from the last append */
         int64_t status_life_ms;       /* of an assistant's status */
         bool agent;                   /* the app is declared an agent */
+        bool file_events;             /* it is subscribed to file_shared and file_deleted */
         bool stop_events;             /* it is subscribed to agent_session_stopped */
 } Switches;
 
