@@ -10,9 +10,9 @@ NODE_OWN_VERSION=22
 NPM_OWN_VERSION=10
 
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkg-config python3 git ca-certificates libuv1-dev libcurl4-openssl-dev
-  libwslay-dev node-llhttp libjansson-dev libyaml-dev libsqlite3-dev libssl-dev libcmocka-dev uthash-dev libmd4c-dev)
+  libwslay-dev node-llhttp libjansson-dev libyaml-dev libsqlite3-dev libpq-dev libssl-dev libcmocka-dev uthash-dev libmd4c-dev)
 NODE_PACKAGES=(ca-certificates ripgrep git)
-TEST_PACKAGES=(clang-format chromium python3-venv)
+TEST_PACKAGES=(clang-format chromium python3-venv postgresql-15)
 FUZZ_PACKAGES=(clang libclang-rt-14-dev)
 
 LOGS=.cache/logs

@@ -95,6 +95,8 @@ struct FlowEngine {
         LoopTimer *retry_commit, *prune;
         unsigned n_pending;
         int64_t last_id;
+        bool ids_of_time;
+        unsigned replica_number; /* 1 to 63; 0 = alone */
         bool started, stopping;
         LoopFn stopped;
         void *stopped_userdata;

@@ -27,6 +27,10 @@
 #define SEEN_KEPT_MS            (30LL * 24 * 3600 * 1000)
 #define DEFAULT_MAX_PENDING     20000
 #define DEFAULT_MAX_SLOTS       512
+#define ID_EPOCH_MS             1577836800000LL /* 2020: good until 2089 */
+#define ID_COUNTER_BITS         16
+#define ID_TIME_SHIFT           (ID_COUNTER_BITS + 6)
+#define ID_REPLICA_MASK         (63LL << ID_COUNTER_BITS)
 
 static void schedule_flush(FlowEngine *e);
 static void batch_done(JournalBatch *journal, int r);
@@ -44,9 +48,22 @@ void event_item_free(EventItem *item)
         free(item);
 }
 
+/* A counter; or, where several replicas give ids, 41 bits of milliseconds, 6 of the replica's number, 16 of a
+ * counter: unique, and in the order of time as good as clocks agree. A clock that goes back does not take the
+ * ids with it. */
 int64_t engine_next_id(FlowEngine *e)
 {
-        return ++e->last_id;
+        int64_t now = (clock_realtime_ms() - ID_EPOCH_MS) << ID_TIME_SHIFT,
+                own = (int64_t) e->replica_number << ID_COUNTER_BITS;
+
+        e->last_id++;
+        if (!e->ids_of_time)
+                return e->last_id;
+        if (e->last_id < now)
+                e->last_id = now | own;
+        else if ((e->last_id & ID_REPLICA_MASK) != own) /* the counter is full, or the number is a new one */
+                e->last_id = (((e->last_id >> ID_TIME_SHIFT) + 1) << ID_TIME_SHIFT) | own;
+        return e->last_id;
 }
 
 /* ---- batches ---- */
@@ -559,6 +576,7 @@ int flow_engine_start(FlowEngine *e)
 
         if (r < 0)
                 return error_trace(r);
+        e->ids_of_time = scan.last_id == JOURNAL_IDS_OF_TIME;
         if (scan.last_id > INT64_MAX / 2)
                 return error_origin(-EOVERFLOW); /* no counter of ours got there */
         e->last_id = MAX2(e->last_id, scan.last_id);

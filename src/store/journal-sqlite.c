@@ -304,17 +304,10 @@ static int exec_record(JournalSqlite *j, JournalRecord *rec)
                 return exec_text(j, rec, bind_row(j, SQL_LIST, "ssi", rec->kind, rec->status, rec->number));
         case JOURNAL_LIST_ASKS:
                 return exec_text(j, rec, bind_row(j, SQL_LIST_ASKS, "si", rec->status, rec->number));
+        case JOURNAL_SCAN:
+        case JOURNAL_RELEASE: break; /* nobody shares this journal */
         }
         return error_origin(-EINVAL);
-}
-
-static void reset_results(JournalBatch *b)
-{
-        for (size_t i = 0; i < b->n_records; i++) {
-                journal_flow_free(take(b->records[i].result));
-                free(take(b->records[i].text));
-                b->records[i].created = false;
-        }
 }
 
 static int exec_sql(JournalSqlite *j, const char *sql)
@@ -402,7 +395,7 @@ static int exec_batches(JournalSqlite *j, List *batches)
         if (!sqlite3_get_autocommit(j->db))
                 sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
         list_for_each (node, batches)
-                reset_results(list_entry(node, JournalBatch, link));
+                journal_batch_reset(list_entry(node, JournalBatch, link));
         return error_trace(r);
 }
 

@@ -35,14 +35,24 @@ JournalBatch *journal_batch_new(void (*done)(JournalBatch *batch, int r), void *
         return b;
 }
 
+void journal_batch_reset(JournalBatch *b)
+{
+        for (size_t i = 0; i < b->n_records; i++) {
+                JournalRecord *rec = &b->records[i];
+
+                journal_flow_free(take(rec->result));
+                free(take(rec->text));
+                free(take(rec->rows));
+                rec->n_rows = 0;
+                rec->created = false;
+        }
+}
+
 void journal_batch_free(JournalBatch *b)
 {
         if (!b)
                 return;
-        for (size_t i = 0; i < b->n_records; i++) {
-                journal_flow_free(b->records[i].result);
-                free(b->records[i].text);
-        }
+        journal_batch_reset(b);
         list_for_each_safe (node, &b->chunks)
                 free(list_entry(node, Chunk, link));
         free(b->records);

@@ -3,7 +3,10 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
 #include <uv.h>
+
+#include "postgres-server.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -236,23 +239,46 @@ static int before_commit(void *userdata)
 
 char *world_db_path(const World *w)
 {
-        return w->dir ? mem_printf("%s/journal.db", w->dir) : NULL;
+        return w->dir && !w->url ? mem_printf("%s/journal.db", w->dir) : NULL;
+}
+
+void world_run_sql(World *w, const char *sql)
+{
+        _cleanup_free_ char *path = world_db_path(w);
+        sqlite3 *db;
+
+        if (w->url) {
+                free(postgres_server_query(w->url, sql));
+                return;
+        }
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(db);
+}
+
+static int open_journal(World *w)
+{
+        _cleanup_free_ char *path = world_db_path(w), *error = NULL;
+
+        if (w->url)
+                return journal_postgres_open(&w->journal, w->loop,
+                                             &(JournalPostgresConfig){.url = w->url,
+                                                                      .before_commit = before_commit,
+                                                                      .userdata = w},
+                                             &error);
+        return journal_sqlite_open(&w->journal, w->loop,
+                                   &(JournalSqliteConfig){.path = path,
+                                                          .before_commit = before_commit,
+                                                          .userdata = w,
+                                                          .never_hold = w->never_hold});
 }
 
 void world_start(World *w)
 {
-        _cleanup_free_ char *path = world_db_path(w);
-        int r;
-
         world = w;
         assert_int_equal(loop_new(&w->loop), 0);
         w->metrics = metrics_new();
-        r = journal_sqlite_open(&w->journal, w->loop,
-                                &(JournalSqliteConfig){.path = path,
-                                                       .before_commit = before_commit,
-                                                       .userdata = w,
-                                                       .never_hold = w->never_hold});
-        assert_int_equal(r, 0);
+        assert_int_equal(open_journal(w), 0);
         assert_int_equal(flow_engine_new(&w->engine, w->loop, w->journal, w->metrics, &w->config), 0);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 flow_engine_add_verb(w->engine, &verbs[i], w);
@@ -274,6 +300,11 @@ World *world_new(bool on_disk, const FlowEngineConfig *config)
                 assert_non_null(mkdtemp(w->dir));
         }
         log_set_level(getenv("WORLD_VERBOSE") ? LOG_DEBUG : LOG_ERROR + 1);
+        if (postgres_server_wanted()) {
+                w->url = postgres_server_schema();
+                if (!w->url)
+                        skip();
+        }
         world_start(w);
         return w;
 }
@@ -335,6 +366,7 @@ void world_free(World *w)
         free(w->asks);
         free(w->held);
         free(w->dir);
+        free(w->url);
         free(w->listed);
         buf_deinit(&w->trace);
         buf_deinit(&w->delivered);

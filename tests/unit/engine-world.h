@@ -1,5 +1,5 @@
 /* A world for engine tests: a loop, a journal (in memory or on disk), an engine, and verbs that are recorded
- * instead of performed.
+ * instead of performed. With TEST_DATABASE=postgres the journal is PostgreSQL, a schema for each world.
  *
  * The flows of its one kind, "script", do what their events tell them, so that a test reads as a list of
  * events. An event's data may hold
@@ -22,6 +22,7 @@
 
 #include "base/buf.h"
 #include "flow/engine-internal.h"
+#include "store/journal-postgres.h"
 #include "store/journal-sqlite.h"
 
 #define WORLD_DEADLINE_MS 20000
@@ -39,6 +40,7 @@ typedef struct World {
         FlowEngine *engine;
         FlowEngineConfig config;
         char *dir;        /* NULL = the journal is in memory */
+        char *url;        /* of PostgreSQL, which then stands for both; NULL = SQLite */
         int fail_commits; /* so many commits to come fail; -1 = all; atomic */
         int n_commits;    /* attempted; atomic */
         bool never_hold;  /* from the next start on: an event's turn has a commit of its own */
@@ -75,7 +77,8 @@ void world_restart(World *w);
 /* The two halves, for what a test does to the file meanwhile. */
 void world_kill(World *w);
 void world_start(World *w);
-char *world_db_path(const World *w); /* owned by the caller */
+char *world_db_path(const World *w);           /* owned by the caller; NULL with PostgreSQL */
+void world_run_sql(World *w, const char *sql); /* between the halves */
 
 /* Runs the loop until `done` says so; fails the test at the deadline. */
 void world_until(World *w, bool (*done)(World *w));

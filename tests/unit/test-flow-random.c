@@ -26,6 +26,8 @@
 #include "base/log.h"
 #include "flow/engine.h"
 #include "flow/engine-internal.h"
+#include "postgres-server.h"
+#include "store/journal-postgres.h"
 #include "store/journal-sqlite.h"
 
 #define N_FLOWS           100
@@ -53,6 +55,7 @@ typedef enum KillAt {
 static Planned plan[N_EVENTS + N_FLOWS];
 static size_t n_plan;
 static char dir[64], *db_path, *log_path;
+static char *url; /* of PostgreSQL, where it is wanted: one schema for each seed */
 
 static uint64_t random_state;
 
@@ -326,14 +329,25 @@ static void on_too_late(void *userdata)
         _exit(3);
 }
 
+static int open_journal(Child *c, int (*hook)(void *userdata))
+{
+        _cleanup_free_ char *error = NULL;
+
+        if (url)
+                return journal_postgres_open(
+                        &c->journal, c->loop,
+                        &(JournalPostgresConfig){.url = url, .before_commit = hook, .userdata = c}, &error);
+        return journal_sqlite_open(
+                &c->journal, c->loop,
+                &(JournalSqliteConfig){.path = db_path, .before_commit = hook, .userdata = c});
+}
+
 static void child_start(Child *c)
 {
         if (loop_new(&c->loop) < 0)
                 _exit(4);
         c->metrics = metrics_new();
-        if (journal_sqlite_open(&c->journal, c->loop,
-                                &(JournalSqliteConfig){
-                                        .path = db_path, .before_commit = before_commit, .userdata = c}) != 0)
+        if (open_journal(c, before_commit) != 0)
                 _exit(5);
         flow_engine_new(&c->engine, c->loop, c->journal, c->metrics,
                         &(FlowEngineConfig){
@@ -500,10 +514,7 @@ static void verify(void)
 
         assert_int_equal(loop_new(&c.loop), 0);
         c.metrics = metrics_new();
-        assert_int_equal(
-                journal_sqlite_open(&c.journal, c.loop,
-                                    &(JournalSqliteConfig){.path = db_path, .before_commit = no_hook}),
-                0);
+        assert_int_equal(open_journal(&c, no_hook), 0);
         flow_engine_new(&c.engine, c.loop, c.journal, c.metrics, &(FlowEngineConfig){.kinds = kinds});
         assert_int_equal(flow_engine_start(c.engine), 0);
         flow_engine_list(c.engine, NULL, NULL, 1000, on_list, &list);
@@ -548,11 +559,17 @@ static unsigned run_seed(uint64_t seed)
         unsigned n_killed = 0;
 
         random_state = seed * 0x9e3779b97f4a7c15u + 1;
+        if (postgres_server_wanted()) {
+                free(url);
+                url = postgres_server_schema();
+                if (!url)
+                        skip();
+        }
         make_plan();
         for (unsigned generation = 1;; generation++) {
                 bool acked[N_EVENTS + N_FLOWS] = {0};
                 KillAt kill_at = generation < GENERATIONS_MAX ? 1 + draw(N_KILL_AT - 1) : KILL_NEVER;
-                unsigned pause_us = 3000 + draw(30000);
+                unsigned pause_us = url ? 60000 + draw(300000) : 3000 + draw(30000);
                 int status;
                 pid_t pid;
 
@@ -611,5 +628,6 @@ int main(void)
         rmdir(dir);
         free(db_path);
         free(log_path);
+        free(url);
         return r;
 }

@@ -503,6 +503,8 @@ static void test_a_chain_is_one_commit(void **state)
         World *w = *state;
         static const char chain[] = "{'do': [['spawn', 'addr:y', 'hi', {'do': [['set', 'n', 1]]}]]}";
 
+        if (w->url)
+                skip(); /* PostgreSQL holds no transaction open */
         world_send(w, "x", "hello", chain);
         world_settle(w);
         world_expect_trace(w, "a:hello a:hi");
