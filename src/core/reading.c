@@ -30,7 +30,7 @@ static size_t first_of_turn(const json_t *messages, const char *own_id, bool tak
 
 TurnReading turn_read(const json_t *messages, const char *own_id, bool taken)
 {
-        TurnReading reading = {0};
+        TurnReading reading = {.messages = messages};
 
         for (size_t i = first_of_turn(messages, own_id, taken); i < json_array_size(messages); i++) {
                 const json_t *m = json_array_get(messages, i);
@@ -48,4 +48,30 @@ TurnReading turn_read(const json_t *messages, const char *own_id, bool taken)
                 reading.cost += json_number_value(json_at(m, "cost"));
         }
         return reading;
+}
+
+static bool ends_a_turn(const json_t *message)
+{
+        return json_is_integer(json_at(message, "completed_ms")) && !ends_in_tools(message) &&
+               !str_empty(json_str(message, "text"));
+}
+
+json_t *turn_texts(const TurnReading *reading, bool is_over)
+{
+        json_t *texts = json_array(), *m;
+        const json_t *last = NULL, *said = NULL;
+        size_t i;
+
+        json_array_foreach ((json_t *) reading->messages, i, m) {
+                bool is_prompt = !str_equal(json_str(m, "role"), "assistant");
+
+                if (is_prompt && last) {
+                        json_array_append(texts, json_object_get(last, "text"));
+                        said = last;
+                }
+                last = !is_prompt && ends_a_turn(m) ? m : NULL;
+        }
+        if (is_over && reading->text && reading->text != said)
+                json_array_append(texts, json_object_get(reading->text, "text"));
+        return texts;
 }

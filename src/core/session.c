@@ -214,8 +214,21 @@ size_t session_queue_length(Flow *f)
         return json_array_size(json_at(flow_data(f), "queue"));
 }
 
-void session_queue_clear(Flow *f)
+void session_queue_drop(Flow *f, const char *why)
 {
+        PostedPlace thread = session_thread(f);
+        size_t n = session_queue_length(f), i;
+        _cleanup_free_ char *text = NULL;
+        json_t *prompt;
+
+        if (n == 0)
+                return;
+        json_array_foreach (queue(f), i, prompt)
+                if (json_str(prompt, "ts"))
+                        say_reaction(f, thread.channel, json_str(prompt, "ts"), "octagonal_sign");
+        text = mem_printf("%s %zu queued %s not sent; send %s again if still wanted.", why, n,
+                          n == 1 ? "message was" : "messages were", n == 1 ? "it" : "them");
+        say_in_thread(f, &thread, NULL, text);
         json_array_clear(queue(f));
 }
 

@@ -40,7 +40,8 @@ json_t *session_queue_pop(Flow *f); /* owned; NULL when empty */
 bool session_queue_edit(Flow *f, const char *ts,
                         const char *text /* NULL: as it is */); /* false: not waiting */
 size_t session_queue_length(Flow *f);
-void session_queue_clear(Flow *f);
+/* What waits is not sent: each message gets its mark, and the thread is told. `why`: "Stopped." */
+void session_queue_drop(Flow *f, const char *why);
 
 /* Requests that wait for a person. */
 void session_request_opened(Flow *f, const char *ref, const char *what);

@@ -213,7 +213,7 @@ static FlowVerdict stop(Flow *f, const FlowEvent *ev)
         if (str_equal(flow_step_name(f), "creating")) {
                 /* What was asked of OpenCode may still arrive; it then finds a session that nobody prompts.
                  */
-                session_queue_clear(f);
+                session_queue_drop(f, "Stopped.");
                 flow_ask_forget(f, "create");
                 session_set_error(f, NULL);
                 json_put_str(flow_data(f), "stopped_by", user);
@@ -375,13 +375,14 @@ static bool is_deletion(Flow *f, const FlowEvent *ev)
 }
 
 /* OpenCode does not have the session any more. Prompting it again would fail for ever; a reply begins a new
- * one. */
+ * one. What waits was written for the one that knew the thread, and is not sent. */
 static FlowVerdict session_lost(Flow *f)
 {
         _cleanup_free_ char *address = mem_printf("oc:%s", json_str_or(flow_data(f), "oc.session_id", ""));
 
         flow_address_remove(f, address);
         json_object_set_new(flow_data(f), "oc", json_object());
+        session_queue_drop(f, "The session was deleted in OpenCode.");
         session_set_error(
                 f,
                 "the session was deleted in OpenCode; a reply begins a new one, which knows nothing of this thread");
@@ -484,6 +485,16 @@ static void post_answer(Flow *f, const char *text)
                             });
 }
 
+static void post_answers(Flow *f, const TurnReading *reading, bool is_over)
+{
+        _cleanup_json_ json_t *texts = turn_texts(reading, is_over);
+        json_t *text;
+        size_t i;
+
+        json_array_foreach (texts, i, text)
+                post_answer(f, json_string_value(text));
+}
+
 static const char *error_of(const TurnReading *reading, bool stopped)
 {
         const char *name = json_str(reading->answer, "error.name");
@@ -524,8 +535,8 @@ static FlowVerdict end_turn(Flow *f, ProgressState outcome, const char *error, c
 
         session_requests_over(f);
         session_end_progress(f, outcome, error);
-        if (reading && reading->text)
-                post_answer(f, json_str(reading->text, "text"));
+        if (reading)
+                post_answers(f, reading, true);
         if (json_str(turn, "ts"))
                 say_reaction(f, json_str_or(flow_data(f), "channel", ""), json_str(turn, "ts"),
                              marks[outcome]);
@@ -582,6 +593,7 @@ static bool turn_page(Flow *f, const json_t *messages, const TurnReading *readin
         if (reading->answer) /* our prompt was on this page and will not be on the next */
                 json_object_set_new(json_object_get(flow_data(f), "turn"), "asked", json_true());
         remember(f, messages, reading);
+        post_answers(f, reading, false);
         session_look(f);
         return true;
 }
@@ -738,20 +750,6 @@ static const FlowStep step_working = {"working", on_working};
 
 /* ---- stopping: the agent is told; what it says last is still the answer ---- */
 
-static void drop_queue(Flow *f)
-{
-        PostedPlace thread = session_thread(f);
-        size_t n = session_queue_length(f);
-        _cleanup_free_ char *text = NULL;
-
-        if (n == 0)
-                return;
-        text = mem_printf("Stopped. %zu queued %s not sent; send %s again if still wanted.", n,
-                          n == 1 ? "message was" : "messages were", n == 1 ? "it" : "them");
-        say_in_thread(f, &thread, NULL, text);
-        session_queue_clear(f);
-}
-
 static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
 {
         FlowVerdict v;
@@ -759,7 +757,7 @@ static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
         if (flow_event_is_enter(ev)) {
                 session_set_state(f, SESSION_STOPPING);
                 session_requests_over(f);
-                drop_queue(f);
+                session_queue_drop(f, "Stopped.");
                 session_show_card(f);
                 flow_ask_forget(f, "prompt");
                 session_ask_abort(f);
