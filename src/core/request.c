@@ -52,6 +52,22 @@ static void tell_session(Flow *f, const char *event, json_t *data)
         flow_send(f, address, event, data);
 }
 
+bool request_is_answered(Flow *f, const FlowEvent *ev)
+{
+        bool already = json_bool(ev->data, "already");
+
+        if (ev->outcome == ASK_OK && !already)
+                return true;
+        json_put_str(flow_data(f), "undecided", already ? "already" : "refused");
+        flow_timer(f, "told", REQUEST_TOLD_MS);
+        return false;
+}
+
+bool request_may_be_ours(Flow *f)
+{
+        return str_equal(json_str(flow_data(f), "undecided"), "already");
+}
+
 void request_tell_opened(Flow *f, const char *what)
 {
         tell_session(f, "request.opened", json_pack("{s:s}", "what", what));

@@ -5,6 +5,7 @@
 #include "core/posted.h"
 
 #define SLOT_REQUEST    "card"
+#define REQUEST_TOLD_MS (10 * 1000) /* so long OpenCode may take to tell who answered: timer "told" */
 #define REQUEST_KEPT_MS (30LL * 24 * 3600 * 1000) /* a click on an old card still gets an answer so long */
 
 /* Copies what `request.asked` brought ({session, channel, thread_ts, directory, …}) into the flow's data. */
@@ -18,6 +19,13 @@ char *request_lane(Flow *f);
 /* Tells the session that somebody is waited for (`what`: "permission to run `npm test`"), or not any more. */
 void request_tell_opened(Flow *f, const char *what);
 void request_tell_closed(Flow *f);
+
+/* Takes the result of our answer. True when it is ours that counts. Otherwise somebody else may have been
+ * faster, or the request died with its turn: what OpenCode tells (`request.replied`, kept as "theirs")
+ * decides, and is waited for. */
+bool request_is_answered(Flow *f, const FlowEvent *ev);
+/* Whether "theirs" may be our own answer, told back: we do not know what became of it. */
+bool request_may_be_ours(Flow *f);
 
 /* A click that may not be, or comes too late: the person is told why, only they. True when it was one. */
 bool request_refuse(Flow *f, const FlowEvent *ev);

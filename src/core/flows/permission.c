@@ -180,19 +180,22 @@ static const FlowStep step_open = {"open", on_open};
 
 /* ---- sending ---- */
 
-static FlowVerdict on_sent(Flow *f, const FlowEvent *ev)
+/* Our answer came to nothing, or nobody knows: what OpenCode says counts. */
+static FlowVerdict told(Flow *f)
 {
         const json_t *theirs = json_at(flow_data(f), "theirs");
+        FlowEvent ev = {.name = "request.replied", .tag = "", .data = theirs};
 
-        if (ev->outcome == ASK_OK)
+        if (request_may_be_ours(f) && str_equal(json_str(theirs, "reply"), json_str(flow_data(f), "reply")))
                 return end(f, REQUEST_ANSWERED);
-        /* Somebody was faster in OpenCode, or the request died with its turn. */
-        if (ev->outcome == ASK_PERMFAIL && theirs) {
-                FlowEvent told = {.name = "request.replied", .tag = "", .data = theirs};
+        return replied_there(f, &ev);
+}
 
-                return replied_there(f, &told);
-        }
-        return end(f, REQUEST_CLOSED);
+static FlowVerdict on_sent(Flow *f, const FlowEvent *ev)
+{
+        if (request_is_answered(f, ev))
+                return end(f, REQUEST_ANSWERED);
+        return json_at(flow_data(f), "theirs") ? told(f) : FLOW_STAY;
 }
 
 static FlowVerdict on_sending(Flow *f, const FlowEvent *ev)
@@ -223,8 +226,10 @@ static FlowVerdict on_sending(Flow *f, const FlowEvent *ev)
                 /* Usually our own reply, told back. If it is not, OpenCode will refuse ours, and this says
                  * why. */
                 json_object_set_new(flow_data(f), "theirs", json_deep_copy(ev->data));
-                return FLOW_STAY;
+                return json_str(flow_data(f), "undecided") ? told(f) : FLOW_STAY;
         }
+        if (flow_event_is_timer(ev, "told")) /* nobody answered: it died with its turn */
+                return end(f, REQUEST_CLOSED);
         return posted_take_result(f, SLOT_REQUEST, &place, ev) == POSTED_OTHER ? FLOW_IGNORE : FLOW_STAY;
 }
 static const FlowStep step_sending = {"sending", on_sending};

@@ -126,6 +126,17 @@ static const FlowStep step_open = {"open", on_open};
 
 /* ---- sending ---- */
 
+/* Our answer came to nothing, or nobody knows: what OpenCode says counts. */
+static FlowVerdict told(Flow *f)
+{
+        const json_t *theirs = json_at(flow_data(f), "theirs");
+        json_t *said = json_object_get(theirs, "answers"), *ours = json_object_get(flow_data(f), "answers");
+
+        if (request_may_be_ours(f) && (said && ours ? json_equal(said, ours) : !said && !ours))
+                return end(f, REQUEST_ANSWERED);
+        return replied_there(f, theirs);
+}
+
 static void send_answer(Flow *f)
 {
         const json_t *data = flow_data(f);
@@ -155,11 +166,9 @@ static FlowVerdict on_sending(Flow *f, const FlowEvent *ev)
         }
         if (flow_event_is_ask(ev, OPENCODE_QUESTION_REPLY, NULL) ||
             flow_event_is_ask(ev, OPENCODE_QUESTION_REJECT, NULL)) {
-                if (ev->outcome == ASK_OK)
+                if (request_is_answered(f, ev))
                         return end(f, REQUEST_ANSWERED);
-                if (ev->outcome == ASK_PERMFAIL && json_at(flow_data(f), "theirs"))
-                        return replied_there(f, json_at(flow_data(f), "theirs"));
-                return end(f, REQUEST_CLOSED);
+                return json_at(flow_data(f), "theirs") ? told(f) : FLOW_STAY;
         }
         if (flow_event_is(ev, "slack.action")) {
                 request_refuse(f, ev);
@@ -167,8 +176,10 @@ static FlowVerdict on_sending(Flow *f, const FlowEvent *ev)
         }
         if (flow_event_is(ev, "request.replied")) {
                 json_object_set_new(flow_data(f), "theirs", json_deep_copy(ev->data));
-                return FLOW_STAY;
+                return json_str(flow_data(f), "undecided") ? told(f) : FLOW_STAY;
         }
+        if (flow_event_is_timer(ev, "told")) /* nobody answered: it died with its turn */
+                return end(f, REQUEST_CLOSED);
         return posted_take_result(f, SLOT_REQUEST, &place, ev) == POSTED_OTHER ? FLOW_IGNORE : FLOW_STAY;
 }
 static const FlowStep step_sending = {"sending", on_sending};
