@@ -4,6 +4,8 @@
 /** Newest messages of each channel that are fetched at first, and the older ones at a time. */
 const FIRST = 300;
 const MORE = 200;
+/** After the feed was refused. */
+const AGAIN_MS = 1000;
 /** Places (messages, views) whose choices are kept. */
 const PLACES_MAX = 500;
 
@@ -261,7 +263,7 @@ function onEvent(name, data) {
   tell(name, data);
 }
 
-/** Follows the feed for ever; the browser reconnects by itself. */
+/** Follows the feed for ever. */
 export function follow() {
   const source = new EventSource('/_local/events');
   source.addEventListener('ready', () => {
@@ -272,6 +274,8 @@ export function follow() {
     if (e.data !== undefined) return; // an event that is called so, not the connection
     store.online = false;
     tell('online');
+    // The browser tries again after a break, but not after a refusal.
+    if (source.readyState === EventSource.CLOSED) setTimeout(follow, AGAIN_MS);
   });
   for (const name of Object.keys(handlers)) source.addEventListener(name, (e) => onEvent(name, JSON.parse(e.data)));
   for (const name of ['channel', 'user', 'reset']) {
