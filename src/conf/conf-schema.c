@@ -88,11 +88,11 @@ static const char *check_listen(const char *text)
 
 static const char *check_database(const char *text)
 {
-        if (str_starts_with(text, "postgres:") || str_starts_with(text, "postgresql:"))
-                return "must be empty or sqlite:PATH: this version has no PostgreSQL journal";
-        if (strcmp(text, "memory:") == 0 || (str_starts_with(text, "sqlite:") && text[7]))
+        if (str_starts_with(text, "postgres://") || str_starts_with(text, "postgresql://") ||
+            strcmp(text, "memory:") == 0 || (str_starts_with(text, "sqlite:") && text[7]))
                 return NULL;
-        return "must be empty (SQLite in gateway.state_dir), sqlite:PATH, or memory: (nothing survives a restart)";
+        return "must be empty (SQLite in gateway.state_dir), sqlite:PATH, postgres://…, or memory: (nothing survives a "
+               "restart)";
 }
 
 static const char *check_bridge_token(const char *text)
@@ -164,9 +164,11 @@ const ConfItem conf_items[] = {
          .check = check_listen, .meaning = "Address and port for the plugin, the API and the metrics."},
         {"gateway", "state_dir", "GATEWAY_STATE_DIR", CONF_TEXT, AT(gateway.state_dir), .fallback = "./state",
          .meaning = "Directory of the journal; made when it does not exist."},
-        {"gateway", "database_url", "GATEWAY_DATABASE_URL", CONF_TEXT, AT(gateway.database_url),
+        {"gateway", "database_url", "GATEWAY_DATABASE_URL", CONF_SECRET, AT(gateway.database_url),
          .check = check_database,
-         .meaning = "The journal: empty for SQLite in state_dir, or sqlite:PATH, or memory:."},
+         .meaning =
+                 "The journal: empty for SQLite in state_dir, or sqlite:PATH, or memory:; or postgres://user@host/name, "
+                 "which several gateways may share."},
         {"gateway", "bridge_token", "GATEWAY_BRIDGE_TOKEN", CONF_SECRET, AT(gateway.bridge_token),
          .check = check_bridge_token,
          .where =

@@ -35,7 +35,8 @@ typedef struct GatewayConf {
         } slack;
         struct {
                 char *listen, *state_dir;
-                char *database_url; /* "" = SQLite in state_dir, "sqlite:PATH", or "memory:" */
+                Secret database_url; /* unset = SQLite in state_dir, "sqlite:PATH", "memory:", "postgres://…",
+                                        which may have a password */
                 Secret bridge_token;
                 LogLevel log_level;
         } gateway;

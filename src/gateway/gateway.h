@@ -53,6 +53,10 @@ struct Gateway {
 /* serve.c: runs until a signal; returns the process's exit code. */
 int gateway_serve(const GatewayConf *conf);
 
+/* journal.c: opens g->journal; what is wrong has been logged when it fails. */
+int gateway_open_journal(Gateway *g);
+bool gateway_shares_journal(const Gateway *g); /* with other replicas: it is PostgreSQL */
+
 /* route-slack.c: from an envelope to its acknowledgement. */
 void gateway_on_envelope(void *gateway, const SlackEnvelope *env);
 

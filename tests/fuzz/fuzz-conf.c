@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
         if (r == 0) {
                 assert(conf.slack.sockets >= 1 && conf.slack.sockets <= 4);
                 assert(conf.slack.api_url[strlen(conf.slack.api_url) - 1] == '/');
-                assert(conf.opencode.web_url && conf.gateway.database_url);
+                assert(conf.opencode.web_url && conf.gateway.state_dir);
         }
         for (char *line = error; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
                 assert(str_starts_with(line, "f:") || str_starts_with(line, "and "));

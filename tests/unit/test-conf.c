@@ -61,7 +61,7 @@ static void test_defaults(void **state)
         assert_int_equal(conf.slack.allow_users.n, 0);
         assert_string_equal(conf.gateway.listen, "127.0.0.1:8000");
         assert_string_equal(conf.gateway.state_dir, "./state");
-        assert_string_equal(conf.gateway.database_url, "");
+        assert_false(secret_is_set(&conf.gateway.database_url));
         assert_int_equal(conf.gateway.log_level, LOG_INFO);
         assert_string_equal(conf.opencode.url, "http://127.0.0.1:4096");
         assert_string_equal(conf.opencode.web_url, "http://127.0.0.1:4096");
@@ -170,9 +170,9 @@ static void test_mistakes(void **state)
                  "gateway.yaml:2:11: gateway.listen: must have a port from 0 (any) to 65535"},
                 {"gateway:\n  listen: '::1:80'\n",
                  "gateway.yaml:2:11: gateway.listen: must have an IPv6 address in brackets, such as [::1]:8000"},
-                {"gateway:\n  database_url: postgres://db/x\n",
-                 "gateway.yaml:2:17: gateway.database_url: must be empty or sqlite:PATH: this version has no "
-                 "PostgreSQL journal"},
+                {"gateway:\n  database_url: mysql://db/x\n",
+                 "gateway.yaml:2:17: gateway.database_url: must be empty (SQLite in gateway.state_dir), "
+                 "sqlite:PATH, postgres://…, or memory: (nothing survives a restart)"},
                 {"gateway:\n  log_level: loud\n",
                  "gateway.yaml:2:14: gateway.log_level: must be debug, info, warn or error"},
                 {"opencode:\n  directory: src\n",
