@@ -196,7 +196,7 @@ const ApiMethod *api_find_method(const char *name)
                 api_chat_methods(),     api_stream_methods(),        api_agents_methods(),
                 api_schedule_methods(), api_conversations_methods(), api_channels_methods(),
                 api_users_methods(),    api_items_methods(),         api_misc_methods(),
-                api_blocks_methods(),   api_views_methods(),         api_files_methods()};
+                api_blocks_methods(),   api_views_methods(),         api_files_methods(), api_canvas_methods()};
 
         for (size_t t = 0; t < ELEMENTSOF(tables); t++)
                 for (size_t i = 0; i < tables[t].n; i++)

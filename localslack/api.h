@@ -38,6 +38,7 @@ ApiMethods api_blocks_methods(void);
 ApiMethods api_misc_methods(void);
 ApiMethods api_views_methods(void);
 ApiMethods api_files_methods(void);
+ApiMethods api_canvas_methods(void);
 const ApiMethod *api_find_method(const char *name); /* NULL: there is no such method */
 
 /* A call as it came, without its transport. Borrowed; what was not sent is NULL, or "" for the query. */

@@ -93,6 +93,7 @@ void local_init(Local *l, Loop *loop, const Options *options)
         l->streams = streams_new(l);
         l->agents = agents_new(l);
         l->schedule = schedule_new(l);
+        l->canvases = canvases_new();
 }
 
 void local_deinit(Local *l)
@@ -104,6 +105,7 @@ void local_deinit(Local *l)
         streams_free(l->streams);
         agents_free(l->agents);
         schedule_free(l->schedule);
+        canvases_free(l->canvases);
         feed_free(l->feed);
         faults_free(l->faults);
         rate_free(l->rate);
@@ -140,6 +142,7 @@ void local_reset_workspace(Local *l)
         streams_clear(l->streams);
         agents_clear(l->agents);
         schedule_clear(l->schedule);
+        canvases_clear(l->canvases);
 }
 
 /* splitmix64. */

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "canvas.h"
 #include "feed.h"
 #include "files.h"
 #include "options.h"
@@ -41,6 +42,7 @@ typedef struct Local {
         Streams *streams;
         Agents *agents;
         Schedule *schedule;
+        Canvases *canvases;
         uint64_t rng; /* of everything that a scenario's seed shall repeat */
 } Local;
 
