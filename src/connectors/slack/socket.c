@@ -265,7 +265,12 @@ static void retire(SlackSocketMode *s, unsigned wanted)
 
         while (count_links(s, SLACK_LINK_LIVE, SLACK_LINK_EXPIRING) > wanted) {
                 link = find_first(s, SLACK_LINK_EXPIRING);
-                slack_link_drain(link ? link : find_first(s, SLACK_LINK_LIVE));
+                link = link ? link : find_first(s, SLACK_LINK_LIVE);
+                /* A deaf one would only swallow some more while it is drained. */
+                if (slack_link_end(link) == SLACK_LINK_END_DEAF)
+                        slack_link_close(link);
+                else
+                        slack_link_drain(link);
         }
 }
 
@@ -291,20 +296,13 @@ static void open_next(SlackSocketMode *s, unsigned wanted)
         slack_link_start(s->links[s->n_links++]);
 }
 
+/* To the last byte: until its end is seen at Slack, a link is given envelopes. */
 static bool all_fresh(const SlackSocketMode *s)
 {
-        unsigned n_live = 0;
-
-        for (size_t i = 0; i < s->n_links; i++) {
-                SlackLinkState state = slack_link_state(s->links[i]);
-
-                if (state != SLACK_LINK_LIVE && state != SLACK_LINK_EXPIRING)
-                        continue;
+        for (size_t i = 0; i < s->n_links; i++)
                 if (slack_link_id(s->links[i]) <= s->stale_id)
                         return false;
-                n_live++;
-        }
-        return n_live > 0;
+        return slack_socket_live(s) > 0;
 }
 
 static void tell_notices(SlackSocketMode *s)
@@ -515,9 +513,7 @@ void slack_socket_refresh(SlackSocketMode *s)
         if (s->stopping)
                 return;
         for (size_t i = 0; i < s->n_links; i++) {
-                SlackLinkState state = slack_link_state(s->links[i]);
-
-                if (state == SLACK_LINK_LIVE || state == SLACK_LINK_EXPIRING)
+                if (slack_link_state(s->links[i]) >= SLACK_LINK_LIVE)
                         s->stale_id = MAX2(s->stale_id, slack_link_id(s->links[i]));
                 slack_link_expire(s->links[i], SLACK_LINK_END_DEAF);
         }

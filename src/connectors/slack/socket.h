@@ -86,8 +86,8 @@ DEFINE_CLEANUP(SlackSocketMode *, slack_socket_free);
  * and counted (Slack will redeliver). `payload`: JSON text or NULL. */
 void slack_socket_ack(SlackSocketMode *s, uint64_t socket, const char *envelope_id, const char *payload);
 
-/* Opens new sockets in the place of all that are live, which are then retired: for connections that look
- * alive and bring nothing. */
+/* Opens new sockets in the place of all that are live, which are then closed without being drained: for
+ * connections that look alive and bring nothing. */
 void slack_socket_refresh(SlackSocketMode *s);
 /* How many sockets other processes of the same app are known to have: they are no ghosts. 0 at first. */
 void slack_socket_set_others(SlackSocketMode *s, unsigned n_sockets);
