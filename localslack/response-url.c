@@ -1,8 +1,6 @@
 /* What an app posts to a response_url: five times within 30 minutes, no token (reference §3.2, check 21). */
-#include "api.h"
-
+#include "api-chat.h"
 #include "args.h"
-#include "blocks.h"
 #include "messages.h"
 
 static void say(HttpRequest *req, unsigned status, const char *text)
@@ -10,37 +8,18 @@ static void say(HttpRequest *req, unsigned status, const char *text)
         http_respond_text(req, status, "text/plain; charset=utf-8", text);
 }
 
-/* NULL, or Slack's error for content that cannot be shown. */
-static const char *check(const json_t *in)
+/* The fields to store (new); NULL with Slack's error in *ret_error (owned): the same checks as for a post. */
+static json_t *content(Local *l, const json_t *in, char **ret_error)
 {
-        const json_t *blocks = json_object_get(in, "blocks");
-        json_t *errors;
-        size_t n_errors;
+        ApiCall call = {.l = l, .args = in, .token = TOKEN_BOT, .user_id = BOT_USER};
+        const char *warning;
+        json_t *fields, *answer = chat_check_content(&call, CONTENT_POST, &fields, &warning);
 
-        if (!blocks || json_is_null(blocks))
-                return NULL;
-        if (!json_is_array(blocks))
-                return "invalid_blocks_format";
-        errors = blocks_check(blocks, BLOCKS_MESSAGE, "/blocks");
-        n_errors = json_array_size(errors);
-        json_decref(errors);
-        if (n_errors > 0)
-                return "invalid_blocks";
-        return blocks_count_text(blocks) > BLOCKS_TEXT_MAX ? "msg_blocks_too_long" : NULL;
-}
-
-static json_t *content(const json_t *in)
-{
-        static const char *const names[] = {"text", "blocks", "attachments", "metadata"};
-        json_t *out = json_object();
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                json_t *v = json_object_get(in, names[i]);
-
-                if (v && !json_is_null(v))
-                        json_object_set(out, names[i], v);
-        }
-        return out;
+        if (!answer)
+                return fields;
+        *ret_error = mem_strdup(json_str(answer, "error"));
+        json_decref(answer);
+        return NULL;
 }
 
 static const char *delete_original(Local *l, Channel *ch, const char *ts)
@@ -55,41 +34,55 @@ static const char *delete_original(Local *l, Channel *ch, const char *ts)
         return m || e ? NULL : "message_not_found";
 }
 
-static const char *replace_original(Local *l, Channel *ch, const char *ts, const json_t *in)
+static const char *replace_original(Local *l, Channel *ch, const char *ts, json_t *changes /* stolen */)
 {
+        _cleanup_json_ json_t *owned = changes;
         Message *m = channel_find_message(ch, ts);
         Ephemeral *e = m ? NULL : state_find_ephemeral(l->state, ch->id, ts);
-        json_t *changes;
 
         if (!m && !e)
                 return "message_not_found";
-        changes = content(in);
         if (e) {
-                messages_change_ephemeral(l, e, changes);
+                messages_change_ephemeral(l, e, take(owned));
                 return NULL;
         }
         if (!json_object_get(changes, "blocks"))
                 json_object_set_new(changes, "blocks", json_array());
         messages_change(l, ch, m, changes, BOT_USER);
-        json_decref(changes);
         return NULL;
 }
 
-static const char *post_new(Local *l, Channel *ch, const ResponseUrl *right, const json_t *in)
+static void post_new(Local *l, Channel *ch, const ResponseUrl *right, const json_t *in,
+                     json_t *fields /* stolen */)
 {
         const char *thread_ts = json_str(in, "thread_ts");
         Message *parent;
 
-        if (str_empty(json_str(in, "text")) && json_array_size(json_object_get(in, "blocks")) == 0 &&
-            json_array_size(json_object_get(in, "attachments")) == 0)
-                return "no_text";
         if (!str_equal(json_str(in, "response_type"), "in_channel")) {
-                messages_post_ephemeral(l, ch, right->user, content(in),
-                                        thread_ts ? thread_ts : right->thread_ts);
-                return NULL;
+                messages_post_ephemeral(l, ch, right->user, fields, thread_ts ? thread_ts : right->thread_ts);
+                return;
         }
         parent = channel_find_message(ch, thread_ts);
-        messages_post_app(l, ch, content(in), parent && parent->parent ? parent->parent : parent, false);
+        messages_post_app(l, ch, fields, parent && parent->parent ? parent->parent : parent, false);
+}
+
+/* NULL, or Slack's error (owned). */
+static char *carry_out(Local *l, const ResponseUrl *right, const json_t *in)
+{
+        Channel *ch = state_find_channel(l->state, right->channel);
+        char *error = NULL;
+        json_t *fields;
+
+        if (!ch)
+                return mem_strdup("channel_not_found");
+        if (arg_bool(in, "delete_original", false))
+                return mem_strdup(delete_original(l, ch, right->ts));
+        fields = content(l, in, &error);
+        if (!fields)
+                return error;
+        if (arg_bool(in, "replace_original", false) && *right->ts)
+                return mem_strdup(replace_original(l, ch, right->ts, fields));
+        post_new(l, ch, right, in, fields);
         return NULL;
 }
 
@@ -100,7 +93,7 @@ void api_handle_response_url(Local *l, HttpRequest *req)
         ResponseUrl *right;
         size_t n_body;
         const char *body = http_request_body(req, &n_body);
-        Channel *ch;
+        _cleanup_free_ char *failure = NULL;
 
         error = args_parse(http_request_header(req, "Content-Type"), body, n_body, "", &in);
         if (error) {
@@ -112,13 +105,6 @@ void api_handle_response_url(Local *l, HttpRequest *req)
                 say(req, 404, error);
                 return;
         }
-        ch = state_find_channel(l->state, right->channel);
-        error = ch ? check(in) : "channel_not_found";
-        if (!error && arg_bool(in, "delete_original", false))
-                error = delete_original(l, ch, right->ts);
-        else if (!error && arg_bool(in, "replace_original", false) && *right->ts)
-                error = replace_original(l, ch, right->ts, in);
-        else if (!error)
-                error = post_new(l, ch, right, in);
-        say(req, error ? 400 : 200, error ? error : "ok");
+        failure = carry_out(l, right, in);
+        say(req, failure ? 400 : 200, failure ? failure : "ok");
 }
