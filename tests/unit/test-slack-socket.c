@@ -31,6 +31,7 @@ static struct {
         char id[160], payload[256];
         SlackEnvelope last;
         bool ack_at_once, stopped;
+        unsigned notices[SLACK_N_SOCKET_NOTICES];
 } seen;
 
 static void server_text(void *userdata, const char *data, size_t n_bytes)
@@ -133,6 +134,12 @@ static void on_state(void *userdata, unsigned n_live, const char *error)
         snprintf(seen.error, sizeof(seen.error), "%s", error ? error : "");
 }
 
+static void on_notice(void *userdata, SlackSocketNotice notice)
+{
+        (void) userdata;
+        seen.notices[notice]++;
+}
+
 static void on_stopped(void *userdata)
 {
         *(bool *) userdata = true;
@@ -158,7 +165,8 @@ static void open_mode(unsigned n_sockets)
                                     .n_sockets = n_sockets,
                                     .timing = timing,
                                     .on_envelope = on_envelope,
-                                    .on_state = on_state};
+                                    .on_state = on_state,
+                                    .on_notice = on_notice};
 
         fake_init(&fake);
         fake.answer = answer;
@@ -579,6 +587,44 @@ static void test_ghosts(void **state)
         close_mode();
 }
 
+static void test_ghosts_are_counted_again(void **state)
+{
+        (void) state;
+        timing.recount_ms = 50;
+        open_mode(2);
+        slack_socket_set_others(mode, 2);
+        world.n_ghosts = 3;
+        slack_socket_start(mode);
+        WAIT_UNTIL(&fake, seen.notices[SLACK_SOCKET_GHOSTS] == 1 && slack_socket_live(mode) == 3);
+        assert_true(metric_value(metrics_gauge(fake.metrics, "slack_ghost_sockets", "", NULL)) == 1);
+        /* Nobody tells that they are gone: it is asked. */
+        world.n_ghosts = 2;
+        WAIT_UNTIL(&fake, seen.notices[SLACK_SOCKET_GHOSTS_GONE] == 1);
+        assert_int_equal(seen.notices[SLACK_SOCKET_GHOSTS], 1);
+        assert_int_equal(seen.notices[SLACK_SOCKET_BROKEN], 0);
+        close_mode();
+}
+
+static void test_refresh(void **state)
+{
+        (void) state;
+        timing.drain_ms = 60000; /* they must not wait for that */
+        open_mode(2);
+        start_live(2);
+        slack_socket_refresh(mode);
+        WAIT_UNTIL(&fake, seen.notices[SLACK_SOCKET_FRESH] == 1);
+        assert_int_equal(n_conns, 4);
+        assert_null(conns[0].peer);
+        assert_null(conns[1].peer);
+        assert_int_equal(conns[0].end_code, 1000);
+        assert_int_equal(slack_socket_live(mode), 2);
+        assert_true(seen.lowest_live >= 2);
+        ws_peer_abort(take(conns[2].peer));
+        WAIT_UNTIL(&fake, seen.notices[SLACK_SOCKET_BROKEN] == 1 && slack_socket_live(mode) == 2);
+        assert_int_equal(seen.notices[SLACK_SOCKET_FRESH], 1);
+        close_mode();
+}
+
 static void test_stop(void **state)
 {
         bool stopped = false;
@@ -704,6 +750,8 @@ int main(void)
                 cmocka_unit_test(test_too_many),
                 cmocka_unit_test(test_no_storm),
                 cmocka_unit_test(test_ghosts),
+                cmocka_unit_test(test_ghosts_are_counted_again),
+                cmocka_unit_test(test_refresh),
                 cmocka_unit_test(test_stop),
                 cmocka_unit_test(test_stall),
                 cmocka_unit_test(test_config),
