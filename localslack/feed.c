@@ -99,14 +99,20 @@ bool feed_is_watched(const Feed *f)
         return f->n_readers > 0;
 }
 
+uint64_t feed_count_events(const Feed *f)
+{
+        return f->n_events;
+}
+
 void feed_emit(Feed *f, const char *event, json_t *data)
 {
+        f->n_events++;
         if (f->n_readers > 0) {
                 _cleanup_buf_ Buf out = {0};
                 _cleanup_free_ char *text = json_dump(data);
                 char id[24];
 
-                snprintf(id, sizeof(id), "%llu", (unsigned long long) ++f->n_events);
+                snprintf(id, sizeof(id), "%llu", (unsigned long long) f->n_events);
                 sse_format(&out, event, id, text);
                 list_for_each_safe (node, &f->readers)
                         write_to(list_entry(node, Reader, link), buf_bytes(&out), buf_len(&out));

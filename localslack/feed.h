@@ -16,5 +16,6 @@ DEFINE_CLEANUP(Feed *, feed_free);
 
 /* Answers `req` with the stream (503 when there are FEED_READERS_MAX). */
 void feed_open(Feed *f, HttpRequest *req);
-bool feed_is_watched(const Feed *f); /* lets a hot path skip building `data` */
+bool feed_is_watched(const Feed *f);       /* lets a hot path skip building `data` */
+uint64_t feed_count_events(const Feed *f); /* raised so far, read or not */
 void feed_emit(Feed *f, const char *event, json_t *data /* stolen */);

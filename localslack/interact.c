@@ -5,6 +5,7 @@
 #include "delivery.h"
 #include "elements.h"
 #include "messages.h"
+#include "problems.h"
 
 typedef struct Job {
         Local *l;
@@ -262,6 +263,7 @@ typedef struct Place {
         const char *ts;
         bool is_ephemeral;
         const json_t *blocks;
+        size_t attachment_id; /* 1 …: the blocks are those of an attachment */
 } Place;
 
 static char *find_place(Local *l, const json_t *in, Place *ret)
@@ -289,6 +291,45 @@ static char *find_place(Local *l, const json_t *in, Place *ret)
         return NULL;
 }
 
+/* The element that was clicked; it may stand in a legacy attachment. */
+static const json_t *find_clicked(const json_t *in, Place *p, const json_t **ret_block)
+{
+        const char *action_id = json_str(in, "action_id"), *block_id = json_str(in, "block_id");
+        const json_t *element = blocks_find_element(p->blocks, action_id, block_id, ret_block),
+                     *attachments = json_object_get(p->message, "attachments");
+
+        for (size_t i = 0; !element && i < json_array_size(attachments); i++) {
+                const json_t *blocks = json_object_get(json_array_get(attachments, i), "blocks");
+
+                element = blocks_find_element(blocks, action_id, block_id, ret_block);
+                if (element) {
+                        p->blocks = blocks;
+                        p->attachment_id = i + 1;
+                }
+        }
+        return element;
+}
+
+static void put_place(Local *l, json_t *payload, const char *base_url, const User *user, const Place *p,
+                      json_t *values)
+{
+        json_t *container;
+
+        if (p->view) {
+                json_object_set_new(payload, "container",
+                                    json_pack("{s:s,s:s}", "type", "view", "view_id", p->view->id));
+                json_object_set_new(payload, "view", view_render(p->view, values));
+                return;
+        }
+        put_message_parts(l, payload, base_url, p->channel, user->id, p->ts, p->message, p->is_ephemeral);
+        container = json_object_get(payload, "container");
+        if (p->attachment_id) {
+                json_put_str(container, "type", "message_attachment");
+                json_put_int(container, "attachment_id", (int64_t) p->attachment_id);
+                json_object_set_new(container, "is_app_unfurl", json_false());
+        }
+}
+
 char *interact_block_actions(Local *l, const char *base_url, const json_t *in, char **ret_error)
 {
         const User *user = state_find_user(l->state, json_str(in, "user"));
@@ -300,8 +341,7 @@ char *interact_block_actions(Local *l, const char *base_url, const json_t *in, c
         *ret_error = user ? find_place(l, in, &place) : mem_strdup("no such user");
         if (*ret_error)
                 return NULL;
-        element = blocks_find_element(place.blocks, json_str(in, "action_id"), json_str(in, "block_id"),
-                                      &block);
+        element = find_clicked(in, &place, &block);
         if (!element)
                 *ret_error =
                         mem_printf("no element with action_id %s", json_str_or(in, "action_id", "(none)"));
@@ -309,17 +349,11 @@ char *interact_block_actions(Local *l, const char *base_url, const json_t *in, c
         values = action ? values_after(place.blocks, in, action, ret_error) : NULL;
         if (values) {
                 payload = interaction(l, "block_actions", user, place.view ? place.view->id : NULL);
-                if (place.view) {
-                        json_object_set_new(
-                                payload, "container",
-                                json_pack("{s:s,s:s}", "type", "view", "view_id", place.view->id));
-                        json_object_set_new(payload, "view", view_render(place.view, values));
+                put_place(l, payload, base_url, user, &place, values);
+                if (place.view)
                         json_put_str(payload, "hash", place.view->hash);
-                } else {
-                        put_message_parts(l, payload, base_url, place.channel, user->id, place.ts,
-                                          place.message, place.is_ephemeral);
+                else
                         json_object_set_new(payload, "state", state_object(json_incref(values)));
-                }
                 json_object_set_new(payload, "actions", json_pack("[O]", action));
                 text = json_dump(payload);
                 json_decref(payload);
@@ -360,6 +394,58 @@ char *interact_action(Local *l, const char *base_url, const json_t *in, Interact
         j = job_new(l, user->id, done, userdata);
         j->channel = mem_strdup(json_str(in, "channel"));
         return send_interactive(j, l->switches.action_payload, text, on_action_done);
+}
+
+/* --- what a select of the app offers --- */
+
+/* {"acked", "options" or "option_groups"} for the page and for tests. */
+static void on_suggest_done(void *userdata, const DeliveryResult *r)
+{
+        static const char *const names[] = {"options", "option_groups"};
+        Job *j = userdata;
+        json_t *report = report_on(r);
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (json_is_array(json_object_get(r->payload, names[i])))
+                        json_object_set(report, names[i], json_object_get(r->payload, names[i]));
+        if (!r->failure && !json_object_get(report, "options") && !json_object_get(report, "option_groups"))
+                problems_note(j->l, "click", j->command,
+                              "The answer to block_suggestion has neither options nor option_groups.",
+                              "Acknowledge with {\"options\": […]} within 3 seconds.");
+        j->done(j->userdata, report);
+        job_free(j);
+}
+
+char *interact_suggest(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata)
+{
+        const User *user = state_find_user(l->state, json_str(in, "user"));
+        const json_t *element, *block = NULL;
+        _cleanup_json_ json_t *payload = NULL;
+        _cleanup_free_ char *text = NULL;
+        char *error;
+        Place place;
+        Job *j;
+
+        error = user ? find_place(l, in, &place) : mem_strdup("no such user");
+        if (error)
+                return error;
+        element = find_clicked(in, &place, &block);
+        if (!element || !strstr(json_str_or(element, "type", ""), "external_select")) {
+                json_decref(place.message);
+                return mem_strdup("no external select with this action_id");
+        }
+        payload = interaction(l, "block_suggestion", user, NULL);
+        json_object_del(payload, "trigger_id");
+        put_place(l, payload, base_url, user, &place, NULL);
+        json_object_del(payload, "response_url");
+        json_put_str(payload, "action_id", json_str(element, "action_id"));
+        json_put_str(payload, "block_id", json_str(block, "block_id"));
+        json_put_str(payload, "value", json_str_or(in, "value", ""));
+        text = json_dump(payload);
+        j = job_new(l, user->id, done, userdata);
+        j->command = mem_strdup(json_str(element, "action_id"));
+        json_decref(place.message);
+        return send_interactive(j, true, text, on_suggest_done);
 }
 
 /* --- views --- */

@@ -11,6 +11,8 @@ typedef void (*InteractDone)(void *userdata, json_t *report);
 /* Each returns NULL when it was sent, or what is wrong with the request (owned). */
 char *interact_command(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata);
 char *interact_action(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata);
+/* What an external select offers for {"user", …, "action_id", "value"}: reports options or option_groups. */
+char *interact_suggest(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata);
 char *interact_view_submit(Local *l, const char *base_url, const json_t *in, InteractDone done,
                            void *userdata);
 char *interact_view_close(Local *l, const json_t *in, InteractDone done, void *userdata);

@@ -10,6 +10,7 @@
 #include "faults.h"
 #include "http-delivery.h"
 #include "schedule.h"
+#include "scenario.h"
 #include "socketmode.h"
 #include "streams.h"
 
@@ -31,7 +32,8 @@ LateAnswer *late_answer_new(HttpRequest *req)
         LateAnswer *late = mem_new(LateAnswer);
 
         late->req = req;
-        http_request_set_userdata(req, late);
+        if (req)
+                http_request_set_userdata(req, late);
         return late;
 }
 
@@ -54,6 +56,11 @@ HttpRequest *late_answer_take(LateAnswer *late)
         return req;
 }
 
+bool late_answer_is_abandoned(const LateAnswer *late)
+{
+        return !late->req;
+}
+
 void late_answer_abort(HttpRequest *req)
 {
         LateAnswer *late = http_request_userdata(req);
@@ -69,6 +76,13 @@ void local_reset_switches(Local *l)
         for (size_t i = 0; i < l->options->n_switches; i++)
                 free(switches_set_text(&l->switches,
                                        l->options->switches[i])); /* checked by options_read() */
+}
+
+void local_apply_switches(Local *l)
+{
+        l->tickets->trigger_life_ms = l->switches.trigger_life_ms;
+        l->tickets->url_life_ms = l->switches.response_url_life_ms;
+        socketmode_apply_switches(l->sockets);
 }
 
 void local_init(Local *l, Loop *loop, const Options *options)
@@ -90,6 +104,8 @@ void local_init(Local *l, Loop *loop, const Options *options)
         l->sockets = socketmode_new(l);
         l->delivery = delivery_new(l);
         l->bench = bench_new(l);
+        l->scenario = scenario_new(l);
+        local_apply_switches(l);
         l->streams = streams_new(l);
         l->agents = agents_new(l);
         l->schedule = schedule_new(l);
@@ -98,6 +114,8 @@ void local_init(Local *l, Loop *loop, const Options *options)
 
 void local_deinit(Local *l)
 {
+        scenario_free(l->scenario);
+        free(l->base_url);
         socketmode_free(l->sockets);
         delivery_free(l->delivery);
         http_delivery_free(l->http);

@@ -43,7 +43,9 @@ typedef struct Local {
         Agents *agents;
         Schedule *schedule;
         Canvases *canvases;
-        uint64_t rng; /* of everything that a scenario's seed shall repeat */
+        struct Scenario *scenario;
+        char *base_url; /* "http://127.0.0.1:3000"; NULL until the server listens */
+        uint64_t rng;   /* of everything that a scenario's seed shall repeat */
 } Local;
 
 /* `options` must live as long as `l`. */
@@ -51,6 +53,8 @@ void local_init(Local *l, Loop *loop, const Options *options);
 void local_deinit(Local *l);
 /* The switches as they were at the start: the defaults, and what the command line says. */
 void local_reset_switches(Local *l);
+/* Tells those who keep a copy of a switch. */
+void local_apply_switches(Local *l);
 /* A new, seeded workspace in the place of the old one; sockets, switches and the numbers of the records
  * stay. */
 void local_reset_workspace(Local *l);
@@ -60,11 +64,14 @@ uint64_t local_random(Local *l);
 /* What went over a wire, into the record: direction "out", "in", "http_out" …, `id` of the socket. */
 void local_record_frame(Local *l, const char *direction, int64_t id, const char *text, size_t n_bytes);
 
-/* A request whose answer waits for something else. The client may leave meanwhile. */
+/* A request whose answer waits for something else. The client may leave meanwhile; a NULL request has none.
+ */
 typedef struct LateAnswer LateAnswer;
 LateAnswer *late_answer_new(HttpRequest *req);
 void late_answer_send(LateAnswer *late, unsigned status, json_t *body /* stolen */); /* frees */
 /* Takes the request back to answer it in another way, and frees `late`; NULL when the client has gone. */
 HttpRequest *late_answer_take(LateAnswer *late);
+/* Has the client gone? */
+bool late_answer_is_abandoned(const LateAnswer *late);
 /* To be called from the server's on_abort. */
 void late_answer_abort(HttpRequest *req);

@@ -2,6 +2,7 @@
  * Slack does, has a page for people, and is controlled and inspected by tests under /_local/. */
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "api.h"
 #include "base/error.h"
@@ -9,6 +10,8 @@
 #include "control.h"
 #include "delivery.h"
 #include "page.h"
+#include "scenario.h"
+#include "snapshot.h"
 #include "socketmode.h"
 
 #define BODY_BYTES_MAX (40u << 20) /* a file */
@@ -46,6 +49,97 @@ static void on_signal(void *userdata)
         loop_stop(userdata);
 }
 
+/* --- the state file --- */
+
+typedef struct Saver {
+        Local *local;
+        LoopTimer *timer;
+        uint64_t saved; /* what the feed had counted when it was written last */
+} Saver;
+
+static void save(Saver *s)
+{
+        const char *path = s->local->options->state;
+        _cleanup_free_ char *error = NULL;
+        uint64_t now = feed_count_events(s->local->feed);
+
+        if (!path || now == s->saved)
+                return;
+        error = snapshot_save_file(s->local, path);
+        if (error)
+                log_error("localslack.state", "the workspace is not saved: %s", error);
+        else
+                s->saved = now;
+}
+
+static void on_save_timer(void *userdata)
+{
+        Saver *s = userdata;
+
+        save(s);
+        loop_timer_set(s->timer, s->local->options->save_every_s * 1000);
+}
+
+static void on_save_signal(void *userdata)
+{
+        save(userdata);
+}
+
+/* < 0 after saying what is wrong. */
+static int load(Local *l)
+{
+        const Options *o = l->options;
+        _cleanup_free_ char *error = NULL;
+        bool loaded = false;
+
+        if (o->state)
+                error = snapshot_load_file(l, o->state, &loaded);
+        if (!error && o->scenario)
+                error = scenario_start_file(l->scenario, o->scenario);
+        if (error)
+                fprintf(stderr, "localslack: %s\n", error);
+        else if (loaded)
+                log_info("localslack.state", "the workspace of %s is back", o->state);
+        return error ? -1 : 0;
+}
+
+static void announce(Local *l, const HttpServer *server)
+{
+        const char *listen = l->options->listen;
+
+        l->base_url = mem_printf("http://%.*s:%u", (int) (strrchr(listen, ':') - listen), listen,
+                                 http_server_port(server));
+        printf("localslack listening on %s\n", l->base_url);
+        if (isatty(STDOUT_FILENO))
+                printf("\nFor an app in Socket Mode:\n"
+                       "  export SLACK_API_URL=%s/api/\n"
+                       "  export SLACK_BOT_TOKEN=%s\n"
+                       "  export SLACK_APP_TOKEN=%s\n\nOpen %s in a browser; Ctrl-C ends.\n",
+                       l->base_url, l->options->bot_token ? l->options->bot_token : "xoxb-local",
+                       l->options->app_token ? l->options->app_token : "xapp-1-local", l->base_url);
+        fflush(stdout);
+}
+
+static int run(Local *l, Loop *loop)
+{
+        Saver saver = {.local = l};
+        LoopSignal *signals[] = {loop_signal_new(loop, SIGINT, on_signal, loop),
+                                 loop_signal_new(loop, SIGTERM, on_signal, loop),
+                                 loop_signal_new(loop, SIGUSR1, on_save_signal, &saver)};
+        int r;
+
+        saver.saved = feed_count_events(l->feed);
+        saver.timer = loop_timer_new(loop, on_save_timer, &saver);
+        if (l->options->state && l->options->save_every_s > 0)
+                loop_timer_set(saver.timer, l->options->save_every_s * 1000);
+        r = loop_run(loop);
+        save(&saver);
+        loop_timer_free(saver.timer);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                loop_signal_free(signals[i]);
+        return r;
+}
+
 static int serve(const Options *o)
 {
         _cleanup_(loop_freep) Loop *loop = NULL;
@@ -54,32 +148,34 @@ static int serve(const Options *o)
                                    .max_body_bytes = BODY_BYTES_MAX,
                                    .on_request = on_request,
                                    .on_abort = on_abort};
-        LoopSignal *on_int, *on_term;
         Local local;
-        int r = loop_new(&loop);
+        int r = loop_new(&loop), status = 0;
 
         if (r < 0)
-                return error_trace(r);
+                return -1;
         local_init(&local, loop, o);
         config.userdata = &local;
         r = http_server_new(&server, loop, &config);
-        if (r >= 0) {
-                on_int = loop_signal_new(loop, SIGINT, on_signal, loop);
-                on_term = loop_signal_new(loop, SIGTERM, on_signal, loop);
-                printf("localslack listening on http://%.*s:%u\n",
-                       (int) (strrchr(o->listen, ':') - o->listen), o->listen, http_server_port(server));
-                fflush(stdout);
-                r = loop_run(loop);
-                loop_signal_free(on_int);
-                loop_signal_free(on_term);
+        if (r < 0) {
+                fprintf(stderr, "localslack: cannot listen on %s: %s%s\n", o->listen, strerror(-r),
+                        r == -EADDRINUSE ? "; another one may be running, choose another --listen" : "");
+                status = -1;
+        } else if (load(&local) < 0)
+                status = -1;
+        else {
+                announce(&local, server);
+                status = run(&local, loop);
+        }
+        if (server) {
                 /* What still waits is answered; then the server, whose connections refer to the workspace. */
+                scenario_stop(local.scenario);
                 delivery_reset(local.delivery);
                 feed_free(take(local.feed));
                 local.feed = feed_new(loop);
                 http_server_free(server);
         }
         local_deinit(&local);
-        return r < 0 ? error_trace(r) : 0;
+        return status;
 }
 
 int main(int argc, char **argv)
@@ -93,10 +189,5 @@ int main(int argc, char **argv)
                 return r < 0 ? 2 : 0;
         signal(SIGPIPE, SIG_IGN);
         log_set_level(options.quiet ? LOG_ERROR : LOG_INFO);
-        r = serve(&options);
-        if (r < 0) {
-                fprintf(stderr, "localslack: cannot listen on %s: %s\n", options.listen, strerror(-r));
-                return 1;
-        }
-        return 0;
+        return serve(&options) < 0 ? 1 : 0;
 }

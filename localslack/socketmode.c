@@ -47,7 +47,8 @@ typedef struct Socket {
         bool is_muted; /* reads, but its acknowledgements are ignored */
         bool is_deaf;  /* answers pings, and loses every envelope that it is given */
         bool is_warned;
-        unsigned n_pings; /* that it sent us */
+        bool is_silent, keeps_pongs; /* sends no pings; answers none */
+        unsigned n_pings;            /* that it sent us */
         int64_t opened_ms, started_ms /* since the epoch */, lifetime_ms;
         char address[72];
         int held_fd; /* keeps TCP open beyond the end of `peer`; -1 = none */
@@ -210,7 +211,8 @@ static void on_ping_timer(void *userdata)
                         socket_cut(s);
                         return;
                 }
-                ws_peer_send_ping(s->peer, payload, strlen(payload));
+                if (!s->is_silent)
+                        ws_peer_send_ping(s->peer, payload, strlen(payload));
         }
         loop_timer_set(s->ping_timer, switches->ping_period_ms);
 }
@@ -229,7 +231,8 @@ static void apply_pongs(Socket *s)
         PongMode mode = s->owner->local->switches.pongs;
 
         if (s->peer)
-                ws_peer_mute_pongs(s->peer, mode == PONGS_NONE || (mode == PONGS_ONCE && s->n_pings > 0));
+                ws_peer_mute_pongs(s->peer, s->keeps_pongs || mode == PONGS_NONE ||
+                                                    (mode == PONGS_ONCE && s->n_pings > 0));
 }
 
 static void on_ping(void *userdata, const uint8_t *data, size_t n_bytes)
@@ -438,8 +441,21 @@ int64_t socketmode_send(Socketmode *sm, const char *text, size_t n_bytes)
         return 0;
 }
 
-/* Of the seconds that a ghost made on request stays. */
+/* How long a ghost stays that was asked for while the switch ghost_ms is 0. */
 #define GHOST_ASKED_MS 60000
+
+bool socketmode_send_binary(Socketmode *sm, const void *data, size_t n_bytes)
+{
+        list_for_each (node, &sm->sockets) {
+                Socket *s = list_entry(node, Socket, link);
+
+                if (s->state == SOCKET_LIVE) {
+                        ws_peer_send_binary(s->peer, data, n_bytes);
+                        return true;
+                }
+        }
+        return false;
+}
 
 static bool act_on(Socket *s, const char *action)
 {
@@ -455,7 +471,7 @@ static bool act_on(Socket *s, const char *action)
                 retire(s, "link_disabled");
         else if (str_equal(action, "kill"))
                 socket_cut(s);
-        else if (str_equal(action, "reset")) {
+        else if (str_equal(action, "reset") || str_equal(action, "rst")) {
                 tcp_reset_on_close(s->address);
                 socket_cut(s);
         } else if (str_equal(action, "ghost"))

@@ -18,13 +18,15 @@ void socketmode_accept(Socketmode *sm, HttpRequest *req);
 /* One text frame to one live socket, whose number is returned; 0 when there is none. A frozen socket and a
  * ghost count as live, and swallow. */
 int64_t socketmode_send(Socketmode *sm, const char *text, size_t n_bytes);
+/* A binary frame to the oldest live socket; false when there is none. */
+bool socketmode_send_binary(Socketmode *sm, const void *data, size_t n_bytes);
 size_t socketmode_count_live(const Socketmode *sm);
 
 /* What of the switches concerns sockets that are up already. */
 void socketmode_apply_switches(Socketmode *sm);
 
 /* For socket number `which`, or for all (which < 0): "warning", "refresh", "link_disabled" (the disconnect
- * messages), "close" (a close frame), "kill" (without one), "reset" (TCP RST), "freeze" and "thaw"
+ * messages), "close" (a close frame), "kill" (without one), "reset" or "rst" (TCP RST), "freeze" and "thaw"
  * (half-open), "ghost" (the connection goes, the registration stays), "mute" and "unmute" (acknowledgements
  * are ignored), "deafen" and "undeafen" (pings are answered, envelopes lost). Returns how many it concerned;
  * -1: no such action. */

@@ -42,6 +42,9 @@ const SwitchRow switch_rows[] = {
         WHOLE(ticket_life_ms, 30000, 0, DAY_MS,
               "how long the address of apps.connections.open waits for its one connection; Slack's time is not "
               "known"),
+        WHOLE(trigger_life_ms, 3000, 1, DAY_MS, "how long a trigger_id opens a view: Slack's 3 s"),
+        WHOLE(response_url_life_ms, 1800000, 1, DAY_MS,
+              "how long a response_url takes posts: Slack's 30 min"),
         WHOLE(ping_period_ms, 15000, 10, HOUR_MS,
               "of the server's pings; Slack's are reported every 15 to 30 s, and Node's SDK gives up after 30 "
               "s"),

@@ -27,10 +27,12 @@ typedef struct Switches {
         bool record_frames;
         char *scopes;      /* "chat:write,commands": refuse the rest with missing_scope; NULL: all granted */
         bool sibling_acks; /* an acknowledgement counts on any socket of the app */
-        bool gap_redelivery;     /* what was raised while no socket was up comes later */
-        int64_t ticket_life_ms;  /* of the address that apps.connections.open gives */
-        int64_t ping_period_ms;  /* of our pings */
-        int64_t idle_kill_ms;    /* a socket from which no byte came for so long is cut; 0 = never */
+        bool gap_redelivery;          /* what was raised while no socket was up comes later */
+        int64_t trigger_life_ms;      /* of a trigger_id */
+        int64_t response_url_life_ms; /* of a response_url */
+        int64_t ticket_life_ms;       /* of the address that apps.connections.open gives */
+        int64_t ping_period_ms;       /* of our pings */
+        int64_t idle_kill_ms;         /* a socket from which no byte came for so long is cut; 0 = never */
         int64_t ghost_ms;        /* a socket that broke without a close frame stays registered for so long */
         double lifetime_scale;   /* of approximate_connection_time, and of the 360 s of debug_reconnects */
         PongMode pongs;          /* do we answer pings? */

@@ -10,6 +10,8 @@ Tickets *tickets_new(void)
         Tickets *t = mem_new(Tickets);
 
         t->salt = random_u64();
+        t->trigger_life_ms = TRIGGER_LIFE_MS;
+        t->url_life_ms = RESPONSE_URL_LIFE_MS;
         return t;
 }
 
@@ -40,7 +42,7 @@ const char *tickets_make_trigger(Tickets *t, const char *user, const char *view_
                  scramble(n, t->salt));
         copy_text(slot->user, sizeof(slot->user), user);
         copy_text(slot->view_id, sizeof(slot->view_id), view_id);
-        slot->expires_ms = now_ms + TRIGGER_LIFE_MS;
+        slot->expires_ms = now_ms + t->trigger_life_ms;
         slot->used = false;
         return slot->id;
 }
@@ -76,7 +78,7 @@ ResponseUrl *tickets_make_url(Tickets *t, const char *channel, const char *user,
         copy_text(slot->user, sizeof(slot->user), user);
         copy_text(slot->ts, sizeof(slot->ts), ts);
         copy_text(slot->thread_ts, sizeof(slot->thread_ts), thread_ts);
-        slot->expires_ms = now_ms + RESPONSE_URL_LIFE_MS;
+        slot->expires_ms = now_ms + t->url_life_ms;
         slot->uses = 0;
         return slot;
 }

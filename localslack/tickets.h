@@ -33,6 +33,7 @@ typedef struct Tickets {
         Trigger triggers[TRIGGERS_MAX];
         ResponseUrl urls[RESPONSE_URLS_MAX];
         uint64_t n_triggers, n_urls; /* ever made */
+        int64_t trigger_life_ms, url_life_ms;
         uint64_t salt;
 } Tickets;
 
