@@ -192,11 +192,13 @@ Channel *api_need_channel(const ApiCall *c, const char *name)
 
 const ApiMethod *api_find_method(const char *name)
 {
-        const ApiMethods tables[] = {
-                api_chat_methods(),     api_stream_methods(),        api_agents_methods(),
-                api_schedule_methods(), api_conversations_methods(), api_channels_methods(),
-                api_users_methods(),    api_items_methods(),         api_misc_methods(),
-                api_blocks_methods(),   api_views_methods(),         api_files_methods(), api_canvas_methods()};
+        const ApiMethods tables[] = {api_chat_methods(),     api_stream_methods(),
+                                     api_agents_methods(),   api_agents_channels_methods(),
+                                     api_schedule_methods(), api_conversations_methods(),
+                                     api_channels_methods(), api_users_methods(),
+                                     api_items_methods(),    api_misc_methods(),
+                                     api_blocks_methods(),   api_views_methods(),
+                                     api_files_methods(),    api_canvas_methods()};
 
         for (size_t t = 0; t < ELEMENTSOF(tables); t++)
                 for (size_t i = 0; i < tables[t].n; i++)
@@ -208,13 +210,13 @@ const ApiMethod *api_find_method(const char *name)
 static void record_call(Local *l, const char *method, const json_t *args, const char *response,
                         unsigned status, const Fault *fault)
 {
-        Buf line = {0};
+        _cleanup_buf_ Buf line = {0};
         _cleanup_free_ char *args_text = json_dump(args);
         json_t *data;
 
         buf_printf(&line, "\"args\":%s,\"response\":%s,\"status\":%u,\"fault\":%s", args_text,
                    response ? response : "null", status, fault ? "true" : "false");
-        record_ring_add(&l->calls, clock_realtime_ms(), method, buf_take(&line));
+        record_ring_add(&l->calls, clock_realtime_ms(), method, buf_bytes(&line), buf_len(&line));
         if (feed_is_watched(l->feed)) {
                 data = json_pack("{s:I,s:s,s:i}", "n", (json_int_t) l->calls.n_ever, "method", method,
                                  "status", (int) status);

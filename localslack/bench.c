@@ -21,7 +21,7 @@ struct Bench {
         Local *local;
         const char *type; /* of the envelope */
         bool accepts_payload, running;
-        bool recorded; /* the switch before the run; frames of a load are not recorded */
+        bool recorded; /* the switch before the run; "record": false leaves the frames of a load out */
         char *payload;
         char *id_at[4], *ts_at[8]; /* places in `payload` that change */
         size_t n_ids, n_ts;
@@ -256,7 +256,7 @@ char *bench_start(Bench *b, const char *base_url, const json_t *in)
         b->generation++;
         b->running = true;
         b->recorded = b->local->switches.record_frames;
-        b->local->switches.record_frames = false;
+        b->local->switches.record_frames = b->recorded && !json_is_false(json_object_get(in, "record"));
         b->started_us = clock_monotonic_us();
         pump_soon(b);
         return NULL;

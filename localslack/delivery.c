@@ -96,6 +96,7 @@ static void event_unref(Event *e)
 
 static void record_outcome(Delivery *d, const char *id, const char *type, const Event *e, const char *outcome)
 {
+        _cleanup_free_ char *text = NULL;
         json_t *line;
 
         if (!d->local->switches.record_frames)
@@ -105,7 +106,8 @@ static void record_outcome(Delivery *d, const char *id, const char *type, const 
                 json_put_str(line, "event_id", e->id);
                 json_put_int(line, "attempt", e->attempt);
         }
-        record_ring_add(&d->local->outcomes, clock_realtime_ms(), outcome, json_dump(line));
+        text = json_dump(line);
+        record_ring_add(&d->local->outcomes, clock_realtime_ms(), outcome, text, strlen(text));
         feed_emit(d->local->feed, "envelope", line);
 }
 

@@ -14,12 +14,7 @@
 #include "socketmode.h"
 #include "streams.h"
 
-#define CALLS_KEPT         20000
-#define CALLS_BYTES_MAX    (128u << 20)
-#define FRAMES_KEPT        20000
-#define FRAMES_BYTES_MAX   (64u << 20)
-#define OUTCOMES_KEPT      20000
-#define OUTCOMES_BYTES_MAX (16u << 20)
+#define RECORDS_KEPT       100000
 #define PROBLEMS_KEPT      1000
 #define PROBLEMS_BYTES_MAX (2u << 20)
 
@@ -85,6 +80,15 @@ void local_apply_switches(Local *l)
         socketmode_apply_switches(l->sockets);
 }
 
+/* Calls are the largest and the most wanted. */
+static void init_records(Local *l, size_t n_bytes)
+{
+        record_ring_init(&l->calls, RECORDS_KEPT, n_bytes / 2);
+        record_ring_init(&l->frames, RECORDS_KEPT, n_bytes / 8 * 3);
+        record_ring_init(&l->outcomes, RECORDS_KEPT, n_bytes / 8);
+        record_ring_init(&l->problems, PROBLEMS_KEPT, MIN2(n_bytes / 8, (size_t) PROBLEMS_BYTES_MAX));
+}
+
 void local_init(Local *l, Loop *loop, const Options *options)
 {
         *l = (Local){.loop = loop, .options = options, .rng = random_u64()};
@@ -96,10 +100,7 @@ void local_init(Local *l, Loop *loop, const Options *options)
         l->feed = feed_new(loop);
         l->faults = faults_new(l);
         l->rate = rate_new();
-        record_ring_init(&l->calls, CALLS_KEPT, CALLS_BYTES_MAX);
-        record_ring_init(&l->frames, FRAMES_KEPT, FRAMES_BYTES_MAX);
-        record_ring_init(&l->outcomes, OUTCOMES_KEPT, OUTCOMES_BYTES_MAX);
-        record_ring_init(&l->problems, PROBLEMS_KEPT, PROBLEMS_BYTES_MAX);
+        init_records(l, (size_t) options->record_mb << 20);
         l->http = http_delivery_new(l);
         l->sockets = socketmode_new(l);
         l->delivery = delivery_new(l);
@@ -180,5 +181,5 @@ void local_record_frame(Local *l, const char *direction, int64_t id, const char 
         if (!l->switches.record_frames)
                 return;
         snprintf(key, sizeof(key), "%s:%lld", direction, (long long) id);
-        record_ring_add(&l->frames, clock_realtime_ms(), key, mem_strndup(text, n_bytes));
+        record_ring_add(&l->frames, clock_realtime_ms(), key, text, n_bytes);
 }

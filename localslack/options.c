@@ -30,7 +30,8 @@ static const char usage[] =
         "  --switch NAME=VALUE       set a switch; may be given several times\n"
         "  --list-switches           what there is to be set, with defaults and reasons\n"
         "  --scenario FILE           play a file of people's acts and faults (YAML)\n"
-        "  --no-rate-limits          the same as --switch rate_limits=false\n\n"
+        "  --no-rate-limits          the same as --switch rate_limits=false\n"
+        "  --record-mb N             how much of what happened is kept: calls, frames … (4)\n\n"
         "  --quiet                   do not log\n"
         "  --help, --version\n";
 
@@ -51,6 +52,7 @@ enum {
         OPTION_LIST_SWITCHES,
         OPTION_SCENARIO,
         OPTION_NO_RATE_LIMITS,
+        OPTION_RECORD_MB,
         OPTION_QUIET,
         OPTION_HELP,
         OPTION_VERSION
@@ -73,6 +75,7 @@ static const struct option known[] = {
         {"list-switches", no_argument, NULL, OPTION_LIST_SWITCHES},
         {"scenario", required_argument, NULL, OPTION_SCENARIO},
         {"no-rate-limits", no_argument, NULL, OPTION_NO_RATE_LIMITS},
+        {"record-mb", required_argument, NULL, OPTION_RECORD_MB},
         {"quiet", no_argument, NULL, OPTION_QUIET},
         {"help", no_argument, NULL, OPTION_HELP},
         {"version", no_argument, NULL, OPTION_VERSION},
@@ -85,7 +88,8 @@ void options_init(Options *o)
                        .app_name = "opencode",
                        .socket_lifetime_s = 18060,
                        .signing_secret = "local-signing-secret",
-                       .save_every_s = OPTIONS_SAVE_EVERY_S};
+                       .save_every_s = OPTIONS_SAVE_EVERY_S,
+                       .record_mb = OPTIONS_RECORD_MB};
 }
 
 static int wrong(const char *what, const char *value)
@@ -186,6 +190,10 @@ static int read_one(Options *o, int option, const char *value)
         case OPTION_LIST_SWITCHES: return list_switches();
         case OPTION_SCENARIO: o->scenario = value; return 0;
         case OPTION_NO_RATE_LIMITS: return add_switch(o, "rate_limits=false");
+        case OPTION_RECORD_MB:
+                if (read_number(value, 1, "--record-mb takes a number from 1 to 4096", &o->record_mb) < 0)
+                        return -1;
+                return o->record_mb <= 4096 ? 0 : wrong("--record-mb takes a number from 1 to 4096", value);
         case OPTION_QUIET: o->quiet = true; return 0;
         case OPTION_HELP: fputs(usage, stdout); return 1;
         case OPTION_VERSION: puts("localslack " PROJECT_VERSION); return 1;

@@ -5,6 +5,7 @@
 
 #define SLASH_COMMANDS_MAX   50
 #define OPTIONS_SWITCHES_MAX 64
+#define OPTIONS_RECORD_MB    4
 #define OPTIONS_SAVE_EVERY_S 30
 
 typedef struct Options {
@@ -20,6 +21,7 @@ typedef struct Options {
         const char *signing_secret;
         const char *scenario, *state; /* files, or NULL */
         int64_t save_every_s;
+        int64_t record_mb; /* how much of what happened is kept */
         bool quiet;
 } Options;
 

@@ -100,7 +100,7 @@ void problems_note(Local *l, const char *source, const char *where, const char *
         _cleanup_free_ char *dumped = json_dump(item);
 
         /* The record holds the inside of the object: {"n", "at_ms", "source": … } is put around it. */
-        record_ring_add(&l->problems, now_ms, source, mem_strndup(dumped + 1, strlen(dumped) - 2));
+        record_ring_add(&l->problems, now_ms, source, dumped + 1, strlen(dumped) - 2);
         json_put_int(item, "n", (int64_t) l->problems.n_ever);
         json_put_int(item, "at_ms", now_ms);
         feed_emit(l->feed, "problem", item);

@@ -8,6 +8,7 @@
 
 #include "agents.h"
 #include "base/clock.h"
+#include "canvas.h"
 #include "schedule.h"
 #include "streams.h"
 
@@ -61,6 +62,14 @@ static bool load_schedule(Local *l, const json_t *in)
 {
         return schedule_load(l->schedule, in);
 }
+static json_t *save_canvases(const Local *l)
+{
+        return canvases_save(l->canvases);
+}
+static bool load_canvases(Local *l, const json_t *in)
+{
+        return canvases_load(l->canvases, in);
+}
 static json_t *save_switches(const Local *l)
 {
         return switches_render(&l->switches);
@@ -83,7 +92,7 @@ static const struct {
         {"state", save_state, load_state},          {"views", save_views, load_views},
         {"files", save_files, load_files},          {"streams", save_streams, load_streams},
         {"agents", save_agents, load_agents},       {"schedule", save_schedule, load_schedule},
-        {"switches", save_switches, load_switches},
+        {"canvases", save_canvases, load_canvases}, {"switches", save_switches, load_switches},
 };
 
 json_t *snapshot_save(const Local *l)
