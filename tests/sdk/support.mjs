@@ -32,14 +32,8 @@ export const start = (...args) =>
 export const webClient = (slack, options = {}) =>
   new WebClient(BOT_TOKEN, { slackApiUrl: slack.apiUrl, retryConfig: QUICK, logger: quietLogger(), ...options });
 
-/**
- * The SDK waits `clientPingTimeout` before each reconnection; shorter than its 5 s, longer than a busy machine's pause.
- */
-export function socketClient(slack, options = {}) {
-  const client = new SocketModeClient({
-    appToken: APP_TOKEN, clientPingTimeout: 400, logger: quietLogger(),
-    clientOptions: { slackApiUrl: slack.apiUrl, retryConfig: QUICK }, ...options });
-  // Version 3.1.0 leaves a timer of 30 s behind for some of its sockets, which would hold the test's process.
+/** Version 3.1.0 of the SDK leaves a timer of 30 s behind for some of its sockets; it would hold the test's process. */
+function withoutLeftovers(client) {
   const sockets = [];
   client.on('connecting', () => sockets.push(client.websocket));
   const disconnect = client.disconnect.bind(client);
@@ -50,10 +44,21 @@ export function socketClient(slack, options = {}) {
   return client;
 }
 
-export const boltApp = (slack, options = {}) =>
-  new bolt.App({
+/**
+ * The SDK waits `clientPingTimeout` before each reconnection; shorter than its 5 s, longer than a busy machine's pause.
+ */
+export const socketClient = (slack, options = {}) =>
+  withoutLeftovers(new SocketModeClient({
+    appToken: APP_TOKEN, clientPingTimeout: 400, logger: quietLogger(),
+    clientOptions: { slackApiUrl: slack.apiUrl, retryConfig: QUICK }, ...options }));
+
+export function boltApp(slack, options = {}) {
+  const app = new bolt.App({
     token: BOT_TOKEN, appToken: APP_TOKEN, socketMode: true, logger: quietLogger(),
     clientOptions: { slackApiUrl: slack.apiUrl, retryConfig: QUICK }, ...options });
+  if (app.receiver.client) withoutLeftovers(app.receiver.client);
+  return app;
+}
 
 /** The next event of that name; its arguments. */
 export function nextEvent(emitter, name, timeout_ms = 15_000) {
