@@ -22,11 +22,13 @@ static bool is_json_arg(const char *name)
 }
 
 /* Text that does not parse stays text: the method answers with its own error (invalid_blocks_format …).
- * False: not UTF-8. */
+ * False: not UTF-8, or with a NUL inside, which only a multipart field could have. */
 static bool put(json_t *args, const char *name, const char *value, size_t n_bytes)
 {
         json_t *decoded = NULL;
 
+        if (memchr(value, 0, n_bytes))
+                return false;
         if (is_json_arg(name) && n_bytes > 0)
                 decoded = json_parse(value, n_bytes, NULL);
         if (decoded && !json_is_object(decoded) && !json_is_array(decoded)) {
