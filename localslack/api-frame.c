@@ -215,8 +215,9 @@ static void run(Local *l, const ApiRequest *req, json_t *instead, ApiReply *ret)
                 answer = instead;
         } else if (!f.m) {
                 json_decref(answer);
-                answer = json_pack("{s:b,s:s,s:s}", "ok", 0, "error", "unknown_method", "req_method",
-                                   req->method);
+                answer = api_error("unknown_method");
+                /* NULL when it is not UTF-8, and left out then. */
+                json_object_set_new(answer, "req_method", json_string(req->method));
         } else if (!answer)
                 answer = run_checked(&call, &f, req, ret);
         if (warning && f.m && !instead)
