@@ -42,7 +42,7 @@ if (note) {
         // What no test is to blame for: a localslack that ended badly, an import that failed.
         after(() => assert.ok(ran.code === 0 || tests.some((name) => !ran.results.get(name)?.ok), ran.log.slice(-3000)));
         for (const name of tests) {
-          test(`python: ${name}`, (t) => {
+          test(`python ${name}`, (t) => {
             const result = ran.results.get(name);
             assert.ok(result, `it did not come to an end; the last lines:\n${ran.log.slice(-3000)}`);
             if (result.skipped) t.skip(result.skipped);

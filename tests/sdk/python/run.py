@@ -24,7 +24,7 @@ def load(module):
 
 
 def name_of(test):
-    return test.shortDescription() or test.id()
+    return f"{type(test).__name__}: {test.shortDescription() or test.id()}"
 
 
 class Result(unittest.TestResult):
