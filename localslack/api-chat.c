@@ -51,9 +51,9 @@ json_t *chat_find_thread(ApiCall *c, const Channel *ch, Message **ret)
 
 static bool is_own(const ApiCall *c, const Message *m)
 {
-        const char *user = json_str(m->body, "user");
+        const char *user = json_str(message_body(m), "user");
 
-        return str_equal(c->user_id, BOT_USER) ? str_equal(json_str(m->body, "bot_id"), BOT_ID)
+        return str_equal(c->user_id, BOT_USER) ? str_equal(json_str(message_body(m), "bot_id"), BOT_ID)
                                                : str_equal(user, c->user_id);
 }
 
@@ -216,7 +216,7 @@ static json_t *chat_update(ApiCall *c)
         json_t *answer = check_update(c, ch, &m);
 
         if (!answer && arg_bool(c->args, "reply_broadcast", false) &&
-            !str_equal(json_str(m->body, "subtype"), "thread_broadcast"))
+            !str_equal(json_str(message_body(m), "subtype"), "thread_broadcast"))
                 return broadcast(c, ch, m);
         if (!answer)
                 answer = chat_check_content(c, CONTENT_UPDATE, &fields, &warning);
@@ -228,10 +228,10 @@ static json_t *chat_update(ApiCall *c)
         if (!json_object_get(fields, "blocks"))
                 json_object_set_new(fields, "blocks", json_array());
         if (!json_object_get(fields, "text"))
-                json_put_str(fields, "text", json_str(m->body, "text"));
+                json_put_str(fields, "text", json_str(message_body(m), "text"));
         messages_change(c->l, ch, m, fields, c->user_id);
         answer = posted(ch, m, warning);
-        json_put_str(answer, "text", json_str(m->body, "text"));
+        json_put_str(answer, "text", json_str(message_body(m), "text"));
         return answer;
 }
 

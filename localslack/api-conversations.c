@@ -201,7 +201,7 @@ static void put_messages(json_t *answer, const Message *const *found, const ApiP
 /* Replies show in the history only when they were broadcast. */
 static bool in_history(const Message *m)
 {
-        return !m->parent || str_equal(json_str(m->body, "subtype"), "thread_broadcast");
+        return !m->parent || str_equal(json_str(message_body(m), "subtype"), "thread_broadcast");
 }
 
 /* A bot reads what it is in; people also what they could join. */

@@ -77,7 +77,7 @@ static json_t *reactions_get(ApiCall *c)
 
 static bool has_reacted(const Message *m, const char *user)
 {
-        const json_t *all = json_object_get(m->body, "reactions");
+        const json_t *all = json_object_get(message_body(m), "reactions");
         size_t i, k;
         json_t *one, *id;
 

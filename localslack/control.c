@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include <malloc.h>
 #include <stdio.h>
 
 #include "api.h"
@@ -220,7 +221,7 @@ static void post_edit(ControlCall *c)
 
         if (!m)
                 return;
-        editor = mem_strdup(json_str_or(m->body, "user", BOT_USER));
+        editor = mem_strdup(json_str_or(message_body(m), "user", BOT_USER));
         changes = json_pack("{s:s,s:o}", "text", text, "blocks", richtext_from_mrkdwn(text));
         messages_change(c->l, ch, m, changes, editor);
         json_decref(changes);
@@ -523,4 +524,7 @@ void control_handle(Local *l, HttpRequest *req)
         c.in = in;
         run(&c, path);
         form_deinit(&c.query);
+        /* An answer may have needed more memory than the workspace itself; it is given back. */
+        if (str_equal(path, "state") || str_equal(path, "snapshot") || str_equal(path, "export"))
+                (void) malloc_trim(0);
 }

@@ -28,7 +28,7 @@ const char *delivery_send(Delivery *d, const char *type, bool accepts_payload, c
 /* Raises an event: `event` (stolen) is the inner one. Returns its event_id; borrowed until
  * DELIVERY_EVENTS_KEPT more were raised. */
 const char *delivery_raise(Delivery *d, json_t *event);
-#define DELIVERY_EVENTS_KEPT 1024
+#define DELIVERY_EVENTS_KEPT 512
 /* Raises a whole payload as it is (stolen), for payloads without an inner event. */
 const char *delivery_raise_payload(Delivery *d, const char *event_id, json_t *payload);
 

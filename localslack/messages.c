@@ -50,7 +50,7 @@ static json_t *message_event(const Channel *c, const Message *m)
 static void raise_mention(Local *l, const Channel *c, const Message *m)
 {
         static const char *const left_out[] = {"channel_type", "subtype", "parent_user_id"};
-        const char *text = json_str_or(m->body, "text", "");
+        const char *text = json_str_or(message_body(m), "text", "");
         json_t *event;
 
         if (channel_is_direct(c) || !channel_has_member(c, BOT_USER) ||
@@ -108,7 +108,7 @@ static void note_files(Local *l, const Channel *c, const Message *m)
         json_t *item;
         size_t i;
 
-        json_array_foreach (json_object_get(m->body, "files"), i, item) {
+        json_array_foreach (json_object_get(message_body(m), "files"), i, item) {
                 File *file = files_find(l->files, json_str(item, "id"));
 
                 if (!file)
@@ -122,7 +122,7 @@ static void note_files(Local *l, const Channel *c, const Message *m)
 /* What is left of a file in the messages that showed it. */
 static void bury_file(Local *l, const File *file, Channel *c, Message *m)
 {
-        json_t *files = json_object_get(m->body, "files"), *item;
+        json_t *files = json_object_get(message_body(m), "files"), *item;
         size_t i;
 
         json_array_foreach (files, i, item)
@@ -270,12 +270,12 @@ Message *messages_post_app(Local *l, Channel *c, json_t *fields, Message *parent
 void messages_stream(Local *l, Channel *c, Message *m, json_t *fields, bool raise)
 {
         static const char *const replaced[] = {"metadata", "streaming_state"};
-        _cleanup_json_ json_t *previous = raise ? json_deep_copy(m->body) : NULL;
+        _cleanup_json_ json_t *previous = raise ? json_deep_copy(message_body(m)) : NULL;
 
-        put_text(m->body, fields);
+        put_text(message_body(m), fields);
         for (size_t i = 0; i < ELEMENTSOF(replaced); i++)
                 if (json_object_get(fields, replaced[i]))
-                        json_object_set(m->body, replaced[i], json_object_get(fields, replaced[i]));
+                        json_object_set(message_body(m), replaced[i], json_object_get(fields, replaced[i]));
         json_decref(fields);
         emit(l, "update", c, m);
         if (raise && app_hears(l, c) && l->switches.own_messages)
@@ -285,34 +285,35 @@ void messages_stream(Local *l, Channel *c, Message *m, json_t *fields, bool rais
 void messages_change(Local *l, Channel *c, Message *m, const json_t *changes, const char *editor)
 {
         static const char *const replaced[] = {"attachments", "metadata", "files"};
-        _cleanup_json_ json_t *previous = json_deep_copy(m->body);
+        _cleanup_json_ json_t *previous = json_deep_copy(message_body(m));
         _cleanup_free_ char *text = richtext_escape(json_str_or(changes, "text", ""));
         const json_t *blocks = json_object_get(changes, "blocks");
         char ts[STATE_TS_SIZE];
 
         if (blocks)
-                put_blocks(m->body, blocks);
-        json_put_str(m->body, "text", *text || !json_object_get(m->body, "blocks") ? text : FALLBACK_TEXT);
+                put_blocks(message_body(m), blocks);
+        json_put_str(message_body(m), "text",
+                     *text || !json_object_get(message_body(m), "blocks") ? text : FALLBACK_TEXT);
         for (size_t i = 0; i < ELEMENTSOF(replaced); i++) {
                 json_t *v = json_object_get(changes, replaced[i]);
 
                 if (json_is_null(v))
-                        json_object_del(m->body, replaced[i]);
+                        json_object_del(message_body(m), replaced[i]);
                 else if (v)
-                        json_object_set(m->body, replaced[i], v);
+                        json_object_set(message_body(m), replaced[i], v);
         }
         state_next_ts(l->state, ts);
-        json_object_set_new(m->body, "edited", json_pack("{s:s,s:s}", "user", editor, "ts", ts));
+        json_object_set_new(message_body(m), "edited", json_pack("{s:s,s:s}", "user", editor, "ts", ts));
         emit(l, "update", c, m);
-        if (app_hears(l, c) && (l->switches.own_messages || !json_str(m->body, "bot_id")))
+        if (app_hears(l, c) && (l->switches.own_messages || !json_str(message_body(m), "bot_id")))
                 raise_change(l, c, "message_changed", m->ts, message_render(m, false), take(previous));
 }
 
 void messages_broadcast(Local *l, Channel *c, Message *m)
 {
-        json_t *previous = json_deep_copy(m->body);
+        json_t *previous = json_deep_copy(message_body(m));
 
-        json_put_str(m->body, "subtype", "thread_broadcast");
+        json_put_str(message_body(m), "subtype", "thread_broadcast");
         emit(l, "update", c, m);
         if (app_hears(l, c) && l->switches.own_messages)
                 raise_change(l, c, "message_changed", m->ts, message_render(m, false), previous);
@@ -322,7 +323,7 @@ void messages_broadcast(Local *l, Channel *c, Message *m)
 
 void messages_delete(Local *l, Channel *c, Message *m)
 {
-        _cleanup_json_ json_t *previous = json_deep_copy(m->body);
+        _cleanup_json_ json_t *previous = json_deep_copy(message_body(m));
         Message *parent = m->parent;
         char ts[STATE_TS_SIZE];
 
@@ -354,8 +355,8 @@ ReactionResult messages_react(Local *l, Channel *c, Message *m, const char *name
         state_next_ts(l->state, ts);
         event = json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:s,s:s,s:s}}", "type",
                           add ? "reaction_added" : "reaction_removed", "user", user, "reaction", name,
-                          "item_user", json_str_or(m->body, "user", ""), "event_ts", ts, "item", "type",
-                          "message", "channel", c->id, "ts", m->ts);
+                          "item_user", json_str_or(message_body(m), "user", ""), "event_ts", ts, "item",
+                          "type", "message", "channel", c->id, "ts", m->ts);
         delivery_raise(l->delivery, event);
         return r;
 }

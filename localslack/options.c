@@ -31,7 +31,7 @@ static const char usage[] =
         "  --list-switches           what there is to be set, with defaults and reasons\n"
         "  --scenario FILE           play a file of people's acts and faults (YAML)\n"
         "  --no-rate-limits          the same as --switch rate_limits=false\n"
-        "  --record-mb N             how much of what happened is kept: calls, frames … (4)\n\n"
+        "  --record-mb N             how much of what happened is kept: calls, frames … (3)\n\n"
         "  --quiet                   do not log\n"
         "  --help, --version\n";
 

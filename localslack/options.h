@@ -5,7 +5,7 @@
 
 #define SLASH_COMMANDS_MAX   50
 #define OPTIONS_SWITCHES_MAX 64
-#define OPTIONS_RECORD_MB    4
+#define OPTIONS_RECORD_MB    3
 #define OPTIONS_SAVE_EVERY_S 30
 
 typedef struct Options {

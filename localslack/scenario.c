@@ -223,7 +223,7 @@ static const char *newest(const Local *l, const char *channel, int of_bot)
         const Channel *ch = state_find_channel(l->state, channel);
 
         for (size_t i = ch ? ch->n_messages : 0; i-- > 0;) {
-                bool by_bot = str_equal(json_str(ch->messages[i]->body, "user"), BOT_USER);
+                bool by_bot = str_equal(json_str(message_body(ch->messages[i]), "user"), BOT_USER);
 
                 if (!message_is_tombstone(ch->messages[i]) && (of_bot < 0 || by_bot == (of_bot > 0)))
                         return ch->messages[i]->ts;

@@ -4,6 +4,8 @@
 
 #include "base/digest.h"
 
+#define SWEEP_STEP 4
+
 static void user_free(User *u)
 {
         free(u->id);
@@ -16,7 +18,8 @@ static void user_free(User *u)
 
 static void message_free(Message *m)
 {
-        json_decref(m->body);
+        json_decref(m->kept_body);
+        free(m->frozen);
         free(m->replies);
         free(m);
 }
@@ -372,22 +375,63 @@ static void evict_oldest(Channel *c)
         c->n_messages -= n;
 }
 
+json_t *message_body(const Message *m)
+{
+        Message *mutable = (Message *) m;
+
+        if (!m->kept_body) {
+                mutable->kept_body = json_loads(m->frozen, JSON_ALLOW_NUL, NULL);
+                free(take(mutable->frozen));
+        }
+        return m->kept_body;
+}
+
+/* A reference to the body that leaves a frozen message frozen: for who only reads, and reads many. */
+static json_t *message_peek(const Message *m)
+{
+        return m->kept_body ? json_incref(m->kept_body) : json_loads(m->frozen, JSON_ALLOW_NUL, NULL);
+}
+
+static void freeze(Message *m)
+{
+        if (!m->kept_body || m->kept_body->refcount > 1)
+                return;
+        m->frozen = json_dump(m->kept_body);
+        json_decref(take(m->kept_body));
+}
+
+/* Each post freezes the message that has just become old, and looks at a few more: at those that somebody has
+ * read since. */
+static void sweep(Channel *c)
+{
+        size_t n_old = c->n_messages > STATE_AWAKE ? c->n_messages - STATE_AWAKE : 0;
+
+        if (n_old == 0)
+                return;
+        freeze(c->messages[n_old - 1]);
+        for (unsigned i = 0; i < SWEEP_STEP; i++) {
+                c->n_swept = c->n_swept + 1 < n_old ? c->n_swept + 1 : 0;
+                freeze(c->messages[c->n_swept]);
+        }
+}
+
 Message *state_add_message(State *s, Channel *c, json_t *body, Message *parent)
 {
         Message *m = mem_new(Message);
 
         state_next_ts(s, m->ts);
-        m->body = body;
+        m->kept_body = body;
         json_put_str(body, "ts", m->ts);
         if (parent) {
                 json_put_str(body, "thread_ts", parent->ts);
-                json_put_str(body, "parent_user_id", json_str_or(parent->body, "user", ""));
+                json_put_str(body, "parent_user_id", json_str_or(message_body(parent), "user", ""));
                 m->parent = parent;
                 push(&parent->replies, &parent->n_replies, &parent->size_replies, m);
         }
         push(&c->messages, &c->n_messages, &c->size_messages, m);
         if (c->n_messages > STATE_MESSAGES_MAX)
                 evict_oldest(c);
+        sweep(c);
         return m;
 }
 
@@ -418,7 +462,12 @@ Message *channel_find_message(const Channel *c, const char *ts)
 
 bool message_is_tombstone(const Message *m)
 {
-        return str_equal(json_str(m->body, "subtype"), "tombstone");
+        static const char mark[] = "\"subtype\":\"tombstone\"";
+
+        /* Inside a text the quotes would be escaped. */
+        if (m->frozen && !strstr(m->frozen, mark))
+                return false;
+        return str_equal(json_str(message_body(m), "subtype"), "tombstone");
 }
 
 void state_remove_message(State *s, Channel *c, Message *m)
@@ -428,13 +477,13 @@ void state_remove_message(State *s, Channel *c, Message *m)
         (void) s;
         channel_remove_pin(c, m->ts);
         if (m->n_replies > 0) {
-                json_object_clear(m->body);
-                json_put_str(m->body, "type", "message");
-                json_put_str(m->body, "subtype", "tombstone");
-                json_put_str(m->body, "user", SLACKBOT);
-                json_put_str(m->body, "text", "This message was deleted.");
-                json_put_str(m->body, "ts", m->ts);
-                json_object_set_new(m->body, "hidden", json_true());
+                json_object_clear(message_body(m));
+                json_put_str(message_body(m), "type", "message");
+                json_put_str(message_body(m), "subtype", "tombstone");
+                json_put_str(message_body(m), "user", SLACKBOT);
+                json_put_str(message_body(m), "text", "This message was deleted.");
+                json_put_str(message_body(m), "ts", m->ts);
+                json_object_set_new(message_body(m), "hidden", json_true());
                 return;
         }
         unlink_thread(m);
@@ -450,7 +499,8 @@ static void render_thread(const Message *m, json_t *out)
         /* Slack lists at most five of the people who replied, but counts them all. */
         json_t *seen = json_object();
         for (size_t i = 0; i < m->n_replies; i++) {
-                const char *user = json_str_or(m->replies[i]->body, "user", "");
+                _cleanup_json_ json_t *body = message_peek(m->replies[i]);
+                const char *user = json_str_or(body, "user", "");
 
                 if (!json_object_get(seen, user)) {
                         json_object_set_new(seen, user, json_true());
@@ -470,7 +520,8 @@ static void render_thread(const Message *m, json_t *out)
 
 json_t *message_render(const Message *m, bool with_metadata)
 {
-        json_t *out = json_copy(m->body);
+        _cleanup_json_ json_t *body = message_peek(m);
+        json_t *out = json_copy(body);
         const char *event_type = json_str(out, "metadata.event_type");
 
         if (m->n_replies > 0)
@@ -496,13 +547,13 @@ static size_t find_in(const json_t *array, const char *key, const char *value)
 
 ReactionResult message_add_reaction(Message *m, const char *name, const char *user)
 {
-        json_t *all = json_object_get(m->body, "reactions");
+        json_t *all = json_object_get(message_body(m), "reactions");
         json_t *one, *users;
         size_t i;
 
         if (!all) {
                 all = json_array();
-                json_object_set_new(m->body, "reactions", all);
+                json_object_set_new(message_body(m), "reactions", all);
         }
         i = find_in(all, "name", name);
         if (i == SIZE_MAX) {
@@ -522,7 +573,7 @@ ReactionResult message_add_reaction(Message *m, const char *name, const char *us
 
 ReactionResult message_remove_reaction(Message *m, const char *name, const char *user)
 {
-        json_t *all = json_object_get(m->body, "reactions");
+        json_t *all = json_object_get(message_body(m), "reactions");
         size_t i = find_in(all, "name", name), u;
         json_t *one, *users;
 
@@ -538,7 +589,7 @@ ReactionResult message_remove_reaction(Message *m, const char *name, const char 
         if (json_array_size(users) == 0)
                 json_array_remove(all, i);
         if (json_array_size(all) == 0)
-                json_object_del(m->body, "reactions");
+                json_object_del(message_body(m), "reactions");
         return REACTION_OK;
 }
 

@@ -14,7 +14,8 @@
 #define STATE_MESSAGES_MAX       50000 /* per channel */
 #define STATE_EPHEMERALS_MAX     2000
 #define STATE_CLIENT_MSG_IDS_MAX 50000
-#define STATE_REACTIONS_MAX      50 /* different emoji on one message */
+#define STATE_AWAKE              64  /* messages of a channel whose bodies are not frozen */
+#define STATE_REACTIONS_MAX      50  /* different emoji on one message */
 #define STATE_PINS_MAX           100 /* per channel */
 #define STATE_BOOKMARKS_MAX      100 /* per channel */
 #define STATE_NAMES_KEPT         20  /* of a channel's earlier names */
@@ -39,7 +40,8 @@ typedef struct Message {
         struct Message *parent;   /* NULL for a message of the channel itself */
         struct Message **replies; /* oldest first */
         size_t n_replies, size_replies;
-        json_t *body;
+        json_t *kept_body; /* private, as is `frozen`: see message_body() */
+        char *frozen;
 } Message;
 
 typedef enum ChannelKind { CHANNEL_PUBLIC, CHANNEL_PRIVATE, CHANNEL_IM, CHANNEL_MPIM } ChannelKind;
@@ -63,6 +65,7 @@ typedef struct Channel {
         size_t n_members;
         Message **messages; /* by ts, replies included */
         size_t n_messages, size_messages;
+        size_t n_swept; /* where the next look for messages to freeze begins */
         int64_t created_s;
 } Channel;
 
@@ -137,6 +140,10 @@ size_t channel_lower_bound(const Channel *c, const char *ts);
 /* Removes a message; a parent with replies stays as a tombstone, as in Slack. */
 void state_remove_message(State *s, Channel *c, Message *m);
 bool message_is_tombstone(const Message *m);
+/* What the message says, to be read and changed. Messages behind the newest STATE_AWAKE of a channel are kept
+ * as JSON text, a fifth of the size, until somebody looks; some later post puts them back. Borrowed until the
+ * next message is added to the channel. */
+json_t *message_body(const Message *m);
 /* A copy for the outside. Without `with_metadata`, of the metadata only event_type shows (reference §4.4). */
 json_t *message_render(const Message *m, bool with_metadata);
 

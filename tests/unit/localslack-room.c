@@ -134,7 +134,7 @@ const json_t *room_message(Room *r, const char *channel, const char *ts)
         const Message *m = c ? channel_find_message(c, ts) : NULL;
 
         assert_non_null(m);
-        return m->body;
+        return message_body(m);
 }
 
 json_t *room_events(Room *r)

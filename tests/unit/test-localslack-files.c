@@ -56,10 +56,10 @@ static void test_upload(void **state)
         assert_string_equal(json_str(answer, "files.0.preview"), "print(1)\nprint(2)\n");
         assert_string_equal(json_str(answer, "files.0.channels.0"), "C0GENERAL");
         assert_string_equal(json_str(answer, "files.0.shares.public.C0GENERAL.0.thread_ts"), root);
-        assert_string_equal(json_str(c->messages[1]->body, "text"), "see");
-        assert_string_equal(json_str(c->messages[1]->body, "subtype"), "file_share");
-        assert_string_equal(json_str(c->messages[1]->body, "thread_ts"), root);
-        assert_string_equal(json_str(c->messages[1]->body, "files.0.id"), uploaded);
+        assert_string_equal(json_str(message_body(c->messages[1]), "text"), "see");
+        assert_string_equal(json_str(message_body(c->messages[1]), "subtype"), "file_share");
+        assert_string_equal(json_str(message_body(c->messages[1]), "thread_ts"), root);
+        assert_string_equal(json_str(message_body(c->messages[1]), "files.0.id"), uploaded);
         info = room_callf(r, "files.info", "file=%s", uploaded);
         assert_true(json_bool(info, "file.is_public"));
         assert_int_equal(json_int(info, "file.size", 0), 18);
@@ -214,8 +214,8 @@ static void test_delete(void **state)
         room_expectf(r, NULL, "files.delete", "{'file':'%s'}", uploaded);
         room_expectf(r, "file_deleted", "files.info", "file=%s", uploaded);
         room_expectf(r, "file_deleted", "files.delete", "{'file':'%s'}", uploaded);
-        assert_string_equal(json_str(c->messages[0]->body, "files.0.mode"), "tombstone");
-        assert_null(json_str(c->messages[0]->body, "files.0.name"));
+        assert_string_equal(json_str(message_body(c->messages[0]), "files.0.mode"), "tombstone");
+        assert_null(json_str(message_body(c->messages[0]), "files.0.name"));
         room_expectf(r, "file_not_found", "files.info", "file=%s", hers->id); /* a private one */
         file_note_share(hers, c, c->messages[0]);
         room_expectf(r, NULL, "files.info", "file=%s", hers->id);

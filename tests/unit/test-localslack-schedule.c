@@ -38,11 +38,11 @@ static void test_posted_in_time(void **state)
         assert_null(newest(r));
         room_now_ms += 1;
         schedule_run(r->l.schedule);
-        assert_string_equal(json_str(newest(r)->body, "text"), "early");
-        assert_string_equal(json_str(newest(r)->body, "bot_id"), "B0BOT");
+        assert_string_equal(json_str(message_body(newest(r)), "text"), "early");
+        assert_string_equal(json_str(message_body(newest(r)), "bot_id"), "B0BOT");
         room_now_ms += 30000;
         schedule_run(r->l.schedule);
-        assert_string_equal(json_str(newest(r)->body, "text"), "late");
+        assert_string_equal(json_str(message_body(newest(r)), "text"), "late");
         assert_null(schedule_at(r->l.schedule, 0));
 }
 
@@ -130,7 +130,7 @@ static void test_place_is_gone(void **state)
         room_expectf(r, NULL, "chat.scheduleMessage", reply, now_s() + 6, root);
         room_now_ms += 5000;
         schedule_run(r->l.schedule);
-        assert_string_equal(json_str(newest(r)->body, "thread_ts"), root);
+        assert_string_equal(json_str(message_body(newest(r)), "thread_ts"), root);
         state_find_channel(r->l.state, "C0GENERAL")->is_archived = true;
         room_now_ms += 5000;
         schedule_run(r->l.schedule);

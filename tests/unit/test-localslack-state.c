@@ -91,7 +91,7 @@ static void test_channel_limit(void **state)
         assert_true(c->n_messages < STATE_MESSAGES_MAX);
         assert_null(channel_find_message(c, first));
         assert_null(reply->parent); /* what referred to the one that went is still sound */
-        assert_string_equal(json_str(reply->body, "thread_ts"), first);
+        assert_string_equal(json_str(message_body(reply), "thread_ts"), first);
 }
 
 static void test_metadata(void **state)
@@ -122,12 +122,12 @@ static void test_reactions(void **state)
         assert_int_equal(message_add_reaction(m, "eyes", "U0ANN"), REACTION_OK);
         assert_int_equal(message_add_reaction(m, "eyes", "U0ANN"), REACTION_E_ALREADY);
         assert_int_equal(message_add_reaction(m, "eyes", "U0BOB"), REACTION_OK);
-        assert_int_equal(json_int(m->body, "reactions.0.count", 0), 2);
+        assert_int_equal(json_int(message_body(m), "reactions.0.count", 0), 2);
         assert_int_equal(message_remove_reaction(m, "tada", "U0ANN"), REACTION_E_NONE);
         assert_int_equal(message_remove_reaction(m, "eyes", "U0ANN"), REACTION_OK);
         assert_int_equal(message_remove_reaction(m, "eyes", "U0ANN"), REACTION_E_NONE);
         assert_int_equal(message_remove_reaction(m, "eyes", "U0BOB"), REACTION_OK);
-        assert_null(json_object_get(m->body, "reactions"));
+        assert_null(json_object_get(message_body(m), "reactions"));
         for (int i = 0; i < STATE_REACTIONS_MAX; i++) {
                 snprintf(name, sizeof(name), "e%d", i);
                 assert_int_equal(message_add_reaction(m, name, "U0ANN"), REACTION_OK);

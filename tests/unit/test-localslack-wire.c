@@ -149,6 +149,55 @@ static void test_yaml(void **state)
         }
 }
 
+static int64_t clock_fixed(void)
+{
+        return 1700000000000;
+}
+
+static json_t *words(const char *text)
+{
+        return json_pack("{s:s,s:s,s:s}", "type", "message", "user", "U0ANN", "text", text);
+}
+
+/* Old messages are kept as text; nobody can tell. */
+static void test_frozen_messages(void **state)
+{
+        _cleanup_(state_freep) State *s = state_new("octo", clock_fixed);
+        Channel *c = state_find_channel(s, "general");
+        Message *root = state_add_message(s, c, words("root"), NULL), *m = NULL, *first = NULL;
+        _cleanup_json_ json_t *before = NULL, *after = NULL;
+        size_t n_frozen = 0;
+
+        (void) state;
+        for (int i = 0; i < 4 * STATE_AWAKE; i++) {
+                m = state_add_message(s, c, words("\"subtype\":\"tombstone\" é"), i % 2 ? root : NULL);
+                first = first ? first : m;
+                if (i == 0)
+                        before = message_render(first, true);
+        }
+        for (size_t i = 0; i < c->n_messages; i++)
+                n_frozen += c->messages[i]->frozen != NULL;
+        assert_in_range(n_frozen, 3 * STATE_AWAKE - 1, 3 * STATE_AWAKE + 1);
+        assert_non_null(first->frozen);
+        after = message_render(first, true); /* looking does not wake it */
+        assert_true(json_equal(before, after));
+        assert_non_null(first->frozen);
+        assert_false(message_is_tombstone(first));
+        assert_string_equal(json_str(message_body(first), "user"), "U0ANN");
+        assert_null(first->frozen);
+        json_put_str(message_body(first), "text", "changed");
+        for (int i = 0; i < 4 * STATE_AWAKE; i++)
+                state_add_message(s, c, words("more"), NULL);
+        assert_non_null(first->frozen); /* and sleeps again after a while, changed as it is */
+        assert_string_equal(json_str(message_body(first), "text"), "changed");
+        assert_int_equal(message_add_reaction(root, "eyes", "U0BOB"), REACTION_OK);
+        state_remove_message(s, c, root);
+        for (int i = 0; i < 8 * STATE_AWAKE; i++)
+                state_add_message(s, c, words("yet more"), NULL);
+        assert_non_null(root->frozen);
+        assert_true(message_is_tombstone(root));
+}
+
 static Fault take_for(Local *l, const char *method)
 {
         Fault fault;
@@ -204,9 +253,13 @@ static void test_faults(void **state)
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_signature), cmocka_unit_test(test_ring),
-                cmocka_unit_test(test_normalize), cmocka_unit_test(test_parts),
-                cmocka_unit_test(test_yaml),      cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_signature),
+                cmocka_unit_test(test_ring),
+                cmocka_unit_test(test_normalize),
+                cmocka_unit_test(test_parts),
+                cmocka_unit_test(test_yaml),
+                cmocka_unit_test(test_faults),
+                cmocka_unit_test(test_frozen_messages),
         };
 
         json_setup();
