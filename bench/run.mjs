@@ -1,6 +1,6 @@
 // The benchmark: the gateway and, beside it, an app in Bolt for JavaScript, in one run on one machine.
 //
-//   node bench/run.mjs [--quick] [--rounds N]
+//   node bench/run.mjs [--quick] [--rounds N] [--localslack]
 //
 // Only ratios of one run mean anything: machines differ, and what else they do differs from minute to minute. The two
 // programs take turns, each round anew, and the table shows the median of the rounds with their range.
@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 
 import { aims, figures, median, percentile, table } from './lib/figures.mjs';
 import { checkCores, goFirst } from './lib/process.mjs';
+import { localslackRounds, printLocalslack } from './lib/localslack.mjs';
 import { envelopeRound, questionRound } from './lib/rounds.mjs';
 import { prepare } from './lib/subjects.mjs';
 
@@ -20,13 +21,15 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const RESULTS = join(ROOT, 'bench/.results');
 
 const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, help: { type: 'boolean', default: false } },
+  options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' },
+    localslack: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
 });
 if (options.help) {
   console.log(`Measures the gateway beside an app in Bolt for JavaScript.
 
   --quick      a minute and a half instead of five; noisier
-  --rounds N   how often each program is measured (default 3)`);
+  --rounds N   how often each program is measured (default 3)
+  --localslack only localslack by itself`);
   process.exit(0);
 }
 
@@ -39,6 +42,7 @@ const plan = options.quick
   : { rounds: 3, questionRounds: 6, idleRounds: 3, seconds: 3, steadySeconds: 6, rate: 500, warmUp: 5000,
       echo: { sessions: 20, samples: 110, 'every-ms': 100 },
       questions: { sessions: 60, streaming: 20, samples: 60, 'every-ms': 100 } };
+const localslackPlan = options.quick ? { rounds: 3, envelopes: 200_000, samples: 100 } : { rounds: 5, envelopes: 500_000, samples: 300 };
 if (options.rounds) plan.rounds = Number(options.rounds);
 
 /**
@@ -106,9 +110,14 @@ const loadBefore = loadavg()[0];
 prepare();
 checkCores();
 const first = goFirst();
+if (options.localslack) {
+  printLocalslack(await localslackRounds(localslackPlan));
+  process.exit(0);
+}
 const syncs = await measureSync();
 const rounds = await measure();
 syncs.push(...(await measureSync()));
+const localslack = await localslackRounds(localslackPlan);
 const { rows, samples } = figures(rounds);
 const result = {
   at: new Date().toISOString(),
@@ -123,9 +132,11 @@ const result = {
   samples,
   aims: aims(rows),
   rounds,
+  localslack,
 };
 mkdirSync(RESULTS, { recursive: true });
 const file = join(RESULTS, `${result.at.replaceAll(':', '')}.json`);
 writeFileSync(file, JSON.stringify(result));
 print(result);
+printLocalslack(localslack);
 console.log(`\nAll figures: ${file}`);

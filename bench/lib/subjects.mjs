@@ -18,6 +18,7 @@ const TOKENS = { SLACK_BOT_TOKEN: 'xoxb-local', SLACK_APP_TOKEN: 'xapp-1-local' 
 export const programs = {
   gateway: process.env.GATEWAY_BIN ?? join(BUILD, 'src/gateway/opencode-slack'),
   localslack: process.env.LOCALSLACK_BIN ?? join(BUILD, 'localslack/localslack'),
+  localslackClient: process.env.LOCALSLACK_CLIENT_BIN ?? join(BUILD, 'bench/localslack-client'),
   bridgeLoad: process.env.BRIDGE_LOAD_BIN ?? join(BUILD, 'bench/bridge-load'),
 };
 
@@ -53,6 +54,7 @@ export async function startSlack() {
     get: (path) => request(`/_local/${path}`),
     post: (path, body) => request(`/_local/${path}`, body),
     call: (method, body) => request(`/api/${method}`, body, { authorization: `Bearer ${TOKENS.SLACK_BOT_TOKEN}` }),
+    pid: child.pid,
     stop: () => child.stop(),
   };
 }

@@ -88,7 +88,8 @@ export class LocalSlack {
   static async start({ args = [], port = 0 } = {}) {
     const slack = new LocalSlack();
     const binary = process.env.LOCALSLACK_BIN || DEFAULT_BINARY;
-    slack.#child = new Child(binary, ['--listen', `127.0.0.1:${port}`, '--no-rate-limits', '--record-mb', '256', ...args], { env: { PATH: process.env.PATH } });
+    slack.#child = new Child(binary, ['--listen', `127.0.0.1:${port}`, '--no-rate-limits', '--record-mb', '256',
+      '--switch', 'events_per_hour=0', ...args], { env: { PATH: process.env.PATH } });
     const [, url] = await slack.#child.output(/listening on (http:\S+)/, 10_000);
     slack.url = url;
     slack.apiUrl = `${url}/api/`;
