@@ -61,6 +61,24 @@ static json_t *render_views(const Views *v, bool homes)
         return out;
 }
 
+/* What the page offers behind "/" and in its menus. */
+static void put_offers(json_t *app, const Options *o)
+{
+        json_t *commands = json_array(), *shortcuts = json_array();
+
+        for (size_t i = 0; i < o->n_slash_commands; i++)
+                json_array_append_new(commands,
+                                      json_pack("{s:s,s:s}", "command", o->slash_commands[i], "usage_hint",
+                                                o->usage_hints[i] ? o->usage_hints[i] : ""));
+        for (size_t i = 0; i < o->n_shortcuts; i++)
+                json_array_append_new(shortcuts, json_pack("{s:s,s:s,s:s}", "type",
+                                                           o->shortcuts[i].is_global ? "global" : "message",
+                                                           "callback_id", o->shortcuts[i].callback_id, "name",
+                                                           o->shortcuts[i].name));
+        json_object_set_new(app, "commands", commands);
+        json_object_set_new(app, "shortcuts", shortcuts);
+}
+
 json_t *control_render_state(const Local *l, size_t limit)
 {
         const State *s = l->state;
@@ -74,6 +92,7 @@ json_t *control_render_state(const Local *l, size_t limit)
         json_object_set_new(out, "app",
                             json_pack("{s:s,s:s,s:s,s:s,s:o}", "id", APP_ID, "name", s->app_name, "user_id",
                                       BOT_USER, "bot_id", BOT_ID, "slash_commands", commands));
+        put_offers(json_object_get(out, "app"), l->options);
         json_object_set_new(out, "users", render_users(s));
         json_object_set_new(out, "channels", channels);
         json_object_set_new(out, "ephemerals", render_ephemerals(s));

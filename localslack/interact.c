@@ -181,6 +181,19 @@ static const json_t *find_choice(const json_t *in, const json_t *element)
         return NULL;
 }
 
+/* Of the two buttons the one with the value that was sent. */
+static void put_pressed_text(const json_t *element, json_t *action)
+{
+        static const char *const names[] = {"positive_button", "negative_button"};
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                const json_t *button = json_object_get(element, names[i]);
+
+                if (str_equal(json_str(button, "value"), json_str(action, "value")))
+                        json_object_set(action, "text", json_object_get(button, "text"));
+        }
+}
+
 /* The entry of `actions`; NULL and an owned text when the choice does not fit. */
 static json_t *build_action(Local *l, const json_t *in, const json_t *block, const json_t *element,
                             char **ret_error)
@@ -206,7 +219,9 @@ static json_t *build_action(Local *l, const json_t *in, const json_t *block, con
                         json_put_str(action, "style", json_str(element, "style"));
                 if (json_is_null(json_object_get(action, "value")))
                         json_object_del(action, "value");
-        } else if (json_object_get(element, "placeholder"))
+        } else if (str_equal(type, "feedback_buttons"))
+                put_pressed_text(element, action);
+        else if (json_object_get(element, "placeholder"))
                 json_object_set(action, "placeholder", json_object_get(element, "placeholder"));
         return action;
 }

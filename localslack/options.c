@@ -17,7 +17,10 @@ static const char usage[] =
         "  --save-every SECONDS      how often, when something changed (30; 0 = only at the end)\n\n"
         "The app:\n"
         "  --app-name NAME           name of the app and of its bot user (opencode)\n"
-        "  --slash-command /NAME     a command of the app; may be given several times (/opencode)\n"
+        "  --slash-command '/NAME [usage hint]'\n"
+        "                            a command of the app; may be given several times (/opencode)\n"
+        "  --shortcut KIND:CALLBACK_ID:NAME\n"
+        "                            a shortcut of the app, KIND is global or message\n"
         "  --bot-token TOKEN         the only xoxb- token to accept (any)\n"
         "  --app-token TOKEN         the only xapp- token to accept (any)\n"
         "  --socket-lifetime SECONDS approximate_connection_time of a socket (18060)\n\n"
@@ -41,6 +44,7 @@ enum {
         OPTION_APP_TOKEN,
         OPTION_APP_NAME,
         OPTION_COMMAND,
+        OPTION_SHORTCUT,
         OPTION_LIFETIME,
         OPTION_STATE,
         OPTION_SAVE_EVERY,
@@ -64,6 +68,7 @@ static const struct option known[] = {
         {"app-token", required_argument, NULL, OPTION_APP_TOKEN},
         {"app-name", required_argument, NULL, OPTION_APP_NAME},
         {"slash-command", required_argument, NULL, OPTION_COMMAND},
+        {"shortcut", required_argument, NULL, OPTION_SHORTCUT},
         {"socket-lifetime", required_argument, NULL, OPTION_LIFETIME},
         {"state", required_argument, NULL, OPTION_STATE},
         {"save-every", required_argument, NULL, OPTION_SAVE_EVERY},
@@ -122,13 +127,39 @@ static int read_url(const char *text, const char **ret)
         return 0;
 }
 
+/* "/deploy", or with what the page shows behind it: "/deploy [service] [version]". */
 static int add_command(Options *o, const char *text)
 {
-        if (*text != '/' || !text[1] || strlen(text) > 33)
+        size_t n = strcspn(text, " ");
+
+        if (*text != '/' || n < 2 || n > 33)
                 return wrong("a slash command is / and a name of at most 32 characters", text);
         if (o->n_slash_commands == SLASH_COMMANDS_MAX)
                 return wrong("an app has at most 50 slash commands; one too many", text);
-        o->slash_commands[o->n_slash_commands++] = text;
+        memcpy(o->command_names[o->n_slash_commands], text, n);
+        o->slash_commands[o->n_slash_commands] = o->command_names[o->n_slash_commands];
+        o->usage_hints[o->n_slash_commands++] = text + n + strspn(text + n, " ");
+        return 0;
+}
+
+/* "global:callback_id:Name" or "message:callback_id:Name". */
+static int add_shortcut(Options *o, const char *text)
+{
+        static const char how[] =
+                "a shortcut is global:CALLBACK_ID:NAME or message:CALLBACK_ID:NAME, at most 10";
+        OptionsShortcut *s = &o->shortcuts[o->n_shortcuts];
+        bool is_global = str_starts_with(text, "global:");
+        const char *id = strchr(text, ':'), *name = id ? strchr(id + 1, ':') : NULL;
+        size_t n = name ? (size_t) (name - id - 1) : 0;
+
+        if ((!is_global && !str_starts_with(text, "message:")) || n == 0 || n >= sizeof(s->callback_id) ||
+            !name[1] || o->n_shortcuts == SHORTCUTS_MAX)
+                return wrong(how, text);
+        s->is_global = is_global;
+        memcpy(s->callback_id, id + 1, n);
+        s->callback_id[n] = 0;
+        s->name = name + 1;
+        o->n_shortcuts++;
         return 0;
 }
 
@@ -177,6 +208,7 @@ static int read_one(Options *o, int option, const char *value)
         case OPTION_APP_TOKEN: o->app_token = value; return 0;
         case OPTION_APP_NAME: o->app_name = value; return 0;
         case OPTION_COMMAND: return add_command(o, value);
+        case OPTION_SHORTCUT: return add_shortcut(o, value);
         case OPTION_LIFETIME:
                 return read_number(value, 1, "--socket-lifetime takes seconds, 1 at least",
                                    &o->socket_lifetime_s);
@@ -228,6 +260,6 @@ int options_read(int argc, char **argv, Options *ret)
         if (str_empty(ret->signing_secret))
                 return wrong("--signing-secret must not be empty", "\"\"");
         if (ret->n_slash_commands == 0)
-                ret->slash_commands[ret->n_slash_commands++] = "/opencode";
+                add_command(ret, "/opencode");
         return 0;
 }

@@ -120,7 +120,7 @@ test('an event that fails comes again with number and reason, and a no-retry end
   await slack.say('ann', 'general', 'the end');
   await app.until(() => eventsOf(app, 'message').some((r) => r.json.event.text === 'the end'), 'the end');
   assert.equal(eventsOf(app, 'message').filter((r) => r.json.event.text === 'never again').length, 1);
-  const problems = await slack.get('problems?source=http');
+  const { problems } = await slack.get('problems?source=http');
   assert.match(problems[0].what, /answered 500/);
   await slack.stop();
   await app.stop();

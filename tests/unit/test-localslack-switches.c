@@ -110,6 +110,41 @@ static void test_options(void **state)
         }
 }
 
+static void test_commands_and_shortcuts(void **state)
+{
+        char *argv[] = {(char *) "localslack",
+                        (char *) "--slash-command",
+                        (char *) "/deploy [service] [version]",
+                        (char *) "--slash-command",
+                        (char *) "/ping",
+                        (char *) "--shortcut",
+                        (char *) "message:save_it:Save: this",
+                        NULL};
+        static const char *const bad[] = {"global:x", "global::Name", "global:x:", "other:x:y", ""};
+        Options o;
+
+        (void) state;
+        assert_int_equal(options_read(7, argv, &o), 0);
+        assert_int_equal(o.n_slash_commands, 2);
+        assert_string_equal(o.slash_commands[0], "/deploy");
+        assert_string_equal(o.usage_hints[0], "[service] [version]");
+        assert_string_equal(o.slash_commands[1], "/ping");
+        assert_string_equal(o.usage_hints[1], "");
+        assert_int_equal(o.n_shortcuts, 1);
+        assert_false(o.shortcuts[0].is_global);
+        assert_string_equal(o.shortcuts[0].callback_id, "save_it");
+        assert_string_equal(o.shortcuts[0].name, "Save: this");
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                char *wrong[] = {(char *) "localslack", (char *) "--shortcut", (char *) bad[i], NULL};
+
+                assert_int_equal(options_read(3, wrong, &o), -1);
+        }
+        argv[2] = (char *) "/ [x]";
+        assert_int_equal(options_read(7, argv, &o), -1);
+        argv[2] = (char *) "/abcdefghijklmnopqrstuvwxyz0123456";
+        assert_int_equal(options_read(7, argv, &o), -1);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -117,6 +152,7 @@ int main(void)
                 cmocka_unit_test(test_setting),
                 cmocka_unit_test(test_readme),
                 cmocka_unit_test(test_options),
+                cmocka_unit_test(test_commands_and_shortcuts),
         };
 
         json_setup();
