@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { BOT_TOKEN, GENERAL, boltApp, failsWith, start, webClient } from './support.mjs';
+import { WebClient } from '@slack/web-api';
+import { BOT_TOKEN, GENERAL, boltApp, failsWith, quietLogger, start, webClient } from './support.mjs';
 
 describe('the Web API beyond the checks', () => {
   let slack;
@@ -139,6 +140,40 @@ describe('the Web API beyond the checks', () => {
     const posted = await slack.waitForMessage((m) => m.text === 'now');
     assert.equal(posted.bot_id, 'B0BOT');
     assert.deepEqual((await web.chat.scheduledMessages.list()).scheduled_messages, []);
+  });
+
+  test('markdown: stored as what it means, its block_id not kept', async () => {
+    const markdown = '# Title\n\nSome **bold** text.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n';
+    const { message } = await web.chat.postMessage({ channel: GENERAL, text: 'fallback', blocks: [{ type: 'markdown', block_id: 'mine', text: markdown }] });
+    assert.deepEqual(message.blocks.map((b) => b.type), ['header', 'rich_text', 'table']);
+    assert.equal(message.blocks[0].text.text, 'Title');
+    assert.equal(message.blocks[1].elements[0].elements.find((e) => e.style?.bold).text, 'bold');
+    assert.ok(message.blocks.every((b) => b.block_id && b.block_id !== 'mine'));
+    const long = await web.chat.postMessage({ channel: GENERAL, text: 'x', blocks: [{ type: 'markdown', text: 'y'.repeat(12_001) }] }).catch((e) => e);
+    assert.equal(long.data?.ok, false);
+    const { message: direct } = await web.chat.postMessage({ channel: GENERAL, markdown_text: '**hi**' });
+    assert.equal(direct.blocks[0].type, 'rich_text');
+  });
+
+  test('canvases: made, edited, searched', async () => {
+    const { canvas_id } = await web.canvases.create({ title: 'Plan', document_content: { type: 'markdown', markdown: '# One\n\ntext\n\n## Two\n' } });
+    assert.match(canvas_id, /^F/);
+    const find = async (contains_text) => (await web.canvases.sections.lookup({ canvas_id, criteria: { section_types: ['any_header'], contains_text } })).sections;
+    assert.equal((await find('Two')).length, 1);
+    await web.canvases.edit({ canvas_id, changes: [{ operation: 'insert_at_end', document_content: { type: 'markdown', markdown: '## Three\n' } }] });
+    assert.equal((await find('Three')).length, 1);
+    await failsWith(web.canvases.edit({ canvas_id: 'F0NONE', changes: [{ operation: 'insert_at_end', document_content: { type: 'markdown', markdown: 'x' } }] }), 'canvas_not_found');
+    await web.canvases.delete({ canvas_id });
+    await failsWith(web.canvases.edit({ canvas_id, changes: [{ operation: 'insert_at_end', document_content: { type: 'markdown', markdown: 'x' } }] }), 'canvas_not_found');
+  });
+
+  test('a user token acts as its person', async () => {
+    const ann = new WebClient('xoxp-ann', { slackApiUrl: slack.apiUrl, logger: quietLogger() });
+    const me = await ann.auth.test();
+    assert.match(me.user_id, /^U/);
+    assert.equal(me.bot_id, undefined);
+    const { message } = await ann.chat.postMessage({ channel: GENERAL, text: 'as myself' });
+    assert.equal(message.user, me.user_id);
   });
 
   test('a page of another site can neither read nor act', async () => {
