@@ -152,6 +152,11 @@ describe('10.21 interactivity', () => {
       const nobody = await failsWith(web.views.publish({ user_id: 'U0NOBODY', view: home }), 'invalid_arguments');
       assert.match(nobody.data.response_metadata.messages[0], /invalid `user_id`/);
     });
+
+    test('the home, where the app has none', async () => {
+      await slack.post('switches', { home_tab: false });
+      await failsWith(web.views.publish({ user_id: 'U0ANN', view: { type: 'home', blocks: [] } }), 'not_enabled');
+    });
   });
 
   describe('response URLs', () => {
@@ -260,7 +265,7 @@ describe('10.21 interactivity', () => {
         { type: 'feedback_buttons', action_id: 'feedback', positive_button: { text: plain('Good'), value: 'up' }, negative_button: { text: plain('Bad'), value: 'down' } },
         { type: 'icon_button', icon: 'trash', action_id: 'trash', text: plain('Delete'), value: 'v1' }] }]);
       const { action } = await click(ts, 'feedback', { value: 'down' });
-      assert.deepEqual([action.type, action.value], ['feedback_buttons', 'down']);
+      assert.deepEqual([action.type, action.value, action.text.text], ['feedback_buttons', 'down', 'Bad']);
       assert.deepEqual([(await click(ts, 'trash')).action.type, actions.at(-1).action.value], ['icon_button', 'v1']);
     });
   });
