@@ -254,11 +254,29 @@ static json_t *fault_answer(const Fault *f)
 
 /* An answer that is ready, and kept back on request of a test: the effect comes in time, the answer late. */
 typedef struct LateReply {
+        LocalWait wait;
         LateAnswer *late;
         ApiReply reply;
         char *text;
         LoopTimer *timer;
 } LateReply;
+
+static void late_reply_free(LateReply *late)
+{
+        list_remove(&late->wait.link);
+        loop_timer_free(late->timer);
+        api_reply_deinit(&late->reply);
+        free(late->text);
+        free(late);
+}
+
+static void drop_late_reply(LocalWait *wait)
+{
+        LateReply *late = container_of(wait, LateReply, wait);
+
+        late_answer_drop(late->late);
+        late_reply_free(late);
+}
 
 static void on_late(void *userdata)
 {
@@ -267,10 +285,7 @@ static void on_late(void *userdata)
 
         if (http)
                 respond(http, 200, &late->reply, late->text);
-        loop_timer_free(late->timer);
-        api_reply_deinit(&late->reply);
-        free(late->text);
-        free(late);
+        late_reply_free(late);
 }
 
 static void answer_later(Local *l, HttpRequest *http, ApiReply *reply, char *text /* stolen */,
@@ -278,6 +293,8 @@ static void answer_later(Local *l, HttpRequest *http, ApiReply *reply, char *tex
 {
         LateReply *late = mem_new(LateReply);
 
+        late->wait.drop = drop_late_reply;
+        list_append(&l->waits, &late->wait.link);
         late->reply = *reply;
         *reply = (ApiReply){0};
         late->text = text;
@@ -325,6 +342,7 @@ static void answer_call(Local *l, HttpRequest *http, const char *method, const F
 }
 
 typedef struct Delayed {
+        LocalWait wait;
         Local *l;
         LateAnswer *late;
         Fault fault;
@@ -332,15 +350,29 @@ typedef struct Delayed {
         LoopTimer *timer;
 } Delayed;
 
+static void delayed_free(Delayed *d)
+{
+        list_remove(&d->wait.link);
+        loop_timer_free(d->timer);
+        free(d);
+}
+
+static void drop_delayed(LocalWait *wait)
+{
+        Delayed *d = container_of(wait, Delayed, wait);
+
+        late_answer_drop(d->late);
+        delayed_free(d);
+}
+
 static void on_delay_over(void *userdata)
 {
         Delayed *d = userdata;
         HttpRequest *req = late_answer_take(d->late);
 
-        loop_timer_free(d->timer);
         if (req)
                 answer_call(d->l, req, d->method, &d->fault);
-        free(d);
+        delayed_free(d);
 }
 
 void api_handle(Local *l, HttpRequest *req)
@@ -360,6 +392,8 @@ void api_handle(Local *l, HttpRequest *req)
                 return;
         }
         d = mem_new(Delayed);
+        d->wait.drop = drop_delayed;
+        list_append(&l->waits, &d->wait.link);
         d->l = l;
         d->fault = fault;
         memcpy(d->method, method, sizeof(method));

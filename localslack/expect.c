@@ -27,6 +27,7 @@ static const char *const what_names[] = {
         [WHAT_FRAME] = "frame",     [WHAT_OUTCOME] = "outcome",     [WHAT_PROBLEM] = "problem"};
 
 typedef struct Expectation {
+        LocalWait wait;
         Local *l;
         LateAnswer *late;
         json_t *in;
@@ -313,11 +314,20 @@ static char *describe_failure(const Expectation *e, const Look *k)
 static void expectation_free(Expectation *e)
 {
         n_waiting--;
+        list_remove(&e->wait.link);
         loop_timer_free(e->timer);
         if (e->has_pattern)
                 regfree(&e->pattern);
         json_decref(e->in);
         free(e);
+}
+
+static void drop(LocalWait *wait)
+{
+        Expectation *e = container_of(wait, Expectation, wait);
+
+        late_answer_drop(e->late);
+        expectation_free(e);
 }
 
 static void conclude(Expectation *e, const Look *k, bool ok)
@@ -442,6 +452,8 @@ void expect_handle(Local *l, HttpRequest *req, const json_t *in)
                 return;
         }
         e->late = late_answer_new(req);
+        e->wait.drop = drop;
+        list_append(&l->waits, &e->wait.link);
         e->timer = loop_timer_new(l->loop, on_look_again, e);
         examine(e);
 }

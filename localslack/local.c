@@ -51,6 +51,11 @@ HttpRequest *late_answer_take(LateAnswer *late)
         return req;
 }
 
+void late_answer_drop(LateAnswer *late)
+{
+        (void) late_answer_take(late);
+}
+
 bool late_answer_is_abandoned(const LateAnswer *late)
 {
         return !late->req;
@@ -92,6 +97,7 @@ static void init_records(Local *l, size_t n_bytes)
 void local_init(Local *l, Loop *loop, const Options *options)
 {
         *l = (Local){.loop = loop, .options = options, .rng = random_u64()};
+        list_init(&l->waits);
         local_reset_switches(l);
         l->state = state_new(options->app_name, clock_realtime_ms);
         l->tickets = tickets_new();
@@ -113,8 +119,19 @@ void local_init(Local *l, Loop *loop, const Options *options)
         l->canvases = canvases_new();
 }
 
+void local_drop_waits(Local *l)
+{
+        list_for_each_safe (node, &l->waits) {
+                LocalWait *wait = list_entry(node, LocalWait, link);
+
+                list_remove(node);
+                wait->drop(wait);
+        }
+}
+
 void local_deinit(Local *l)
 {
+        local_drop_waits(l);
         scenario_free(l->scenario);
         free(l->base_url);
         socketmode_free(l->sockets);

@@ -23,8 +23,16 @@ typedef struct Streams Streams;
 typedef struct Agents Agents;
 typedef struct Schedule Schedule;
 
+/* Something that waits for a timer with a request in its hands. Member of a struct of its own; `drop` frees
+ * that without an answer: the program ends. */
+typedef struct LocalWait {
+        List link;
+        void (*drop)(struct LocalWait *wait);
+} LocalWait;
+
 typedef struct Local {
         Loop *loop;
+        List waits;
         const Options *options;
         State *state;
         Tickets *tickets;
@@ -59,6 +67,8 @@ void local_apply_switches(Local *l);
  * stay. */
 void local_reset_workspace(Local *l);
 
+/* Drops all that wait, before the server goes. */
+void local_drop_waits(Local *l);
 /* The next of the numbers that `rng` begins. */
 uint64_t local_random(Local *l);
 /* What went over a wire, into the record: direction "out", "in", "http_out" …, `id` of the socket. */
@@ -71,6 +81,8 @@ LateAnswer *late_answer_new(HttpRequest *req);
 void late_answer_send(LateAnswer *late, unsigned status, json_t *body /* stolen */); /* frees */
 /* Takes the request back to answer it in another way, and frees `late`; NULL when the client has gone. */
 HttpRequest *late_answer_take(LateAnswer *late);
+/* Frees `late` without an answer. */
+void late_answer_drop(LateAnswer *late);
 /* Has the client gone? */
 bool late_answer_is_abandoned(const LateAnswer *late);
 /* To be called from the server's on_abort. */

@@ -169,6 +169,7 @@ static int serve(const Options *o)
         if (server) {
                 /* What still waits is answered; then the server, whose connections refer to the workspace. */
                 scenario_stop(local.scenario);
+                local_drop_waits(&local);
                 delivery_reset(local.delivery);
                 feed_free(take(local.feed));
                 local.feed = feed_new(loop);
