@@ -72,11 +72,14 @@ json_t *chat_find_own(ApiCall *c, const Channel *ch, const char *not_mine, Messa
 const Message *chat_find_repeated(ApiCall *c, const Channel **ret_channel, json_t **ret_error)
 {
         const char *id = arg_str(c->args, "client_msg_id"), *channel, *ts;
+        int64_t window_ms = c->l->switches.client_msg_id_window_ms;
         const Message *m;
 
         *ret_error = NULL;
         if (!c->l->switches.client_msg_id || str_empty(id) ||
             !state_find_client_msg_id(c->l->state, id, &channel, &ts))
+                return NULL;
+        if (window_ms > 0 && c->l->state->clock_ms() - (int64_t) (strtod(ts, NULL) * 1000) > window_ms)
                 return NULL;
         *ret_channel = state_find_channel(c->l->state, channel);
         m = *ret_channel ? channel_find_message(*ret_channel, ts) : NULL;

@@ -101,11 +101,16 @@ static json_t *check_rate(const ApiCall *c, const Frame *f, int64_t *ret_retry_a
         const char *channel = ch ? ch->id : arg_str(c->args, "channel");
         bool history = s->history_limited && (str_equal(f->m->name, "conversations.history") ||
                                               str_equal(f->m->name, "conversations.replies"));
+        _cleanup_free_ char *who = NULL;
         int64_t wait;
 
         if (!s->rate_limits && !history)
                 return NULL;
-        wait = rate_take(c->l->rate, f->m, c->user_id, channel ? channel : arg_str(c->args, "channel_id"),
+        who = s->stream_bucket == STREAM_BUCKET_MESSAGE && str_equal(f->m->name, "chat.appendStream")
+                      ? mem_printf("%s %.20s", c->user_id,
+                                   arg_str(c->args, "ts") ? arg_str(c->args, "ts") : "")
+                      : mem_strdup(c->user_id);
+        wait = rate_take(c->l->rate, f->m, who, channel ? channel : arg_str(c->args, "channel_id"),
                          history ? RATE_HISTORY_PER_MIN : 0, s->rate_scale, clock_monotonic_ms());
         if (wait == 0)
                 return NULL;

@@ -58,6 +58,8 @@ const SwitchRow switch_rows[] = {
              "factor on the life of a socket, and on the 360 s of debug_reconnects=true"),
         ON_OFF(client_msg_id, true,
                "a repeated client_msg_id gives the first message again instead of a second one; undocumented"),
+        WHOLE(client_msg_id_window_ms, 0, 0, DAY_MS,
+              "for how long it does; Slack's time is not known; 0 = for ever, within the 50,000 newest"),
         ON_OFF(twins, true, "a mention in a channel raises both message and app_mention, as in Slack"),
         ON_OFF(message_events, true, "the app is subscribed to message events"),
         ON_OFF(own_messages, true, "the app sees its own messages as events, as in Slack"),
@@ -73,6 +75,8 @@ const SwitchRow switch_rows[] = {
         WHOLE(http_disable_percent, 95, 0, 100,
               "failed HTTP deliveries of the last hour (20 at least) that end the subscription; 0 = never"),
         ON_OFF(rate_limits, true, "the rate tiers of the Web API, with 429 and Retry-After"),
+        CHOICE(stream_bucket, STREAM_BUCKET_WORKSPACE, "workspace|message",
+               "chat.appendStream's tier counts for the workspace, as the documentation reads, or for each message"),
         REAL(rate_scale, 1, 0.0001, 1000, "factor on the time in which their buckets fill; small in tests"),
         ON_OFF(history_limited, false,
                "conversations.history and replies as for apps distributed outside the Marketplace: one call a "

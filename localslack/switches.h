@@ -6,6 +6,7 @@
 #include "base/json.h"
 
 /* The order is that of the names in the table of switches.c. */
+typedef enum StreamBucket { STREAM_BUCKET_WORKSPACE, STREAM_BUCKET_MESSAGE } StreamBucket;
 typedef enum PongMode { PONGS_ALL, PONGS_ONCE, PONGS_NONE } PongMode;
 typedef enum TokenState { TOKENS_VALID, TOKENS_INACTIVE, TOKENS_REVOKED, TOKENS_EXPIRED } TokenState;
 typedef enum DeletedParent {
@@ -16,14 +17,15 @@ typedef enum DeletedParent {
 typedef enum StreamLife { STREAM_LIFE_TOTAL, STREAM_LIFE_IDLE } StreamLife;
 
 typedef struct Switches {
-        double retry_scale;     /* of the waits between redeliveries, 0 s, 60 s, 300 s */
-        int64_t ack_timeout_ms; /* 3000 */
-        bool sticky;            /* every envelope to the oldest socket, instead of a random one */
-        bool client_msg_id;     /* a repeated client_msg_id returns the first message */
-        bool twins;             /* a mention raises both message and app_mention */
-        bool own_messages;      /* the app sees its own posts as events */
-        bool message_events;    /* message events at all: is the app subscribed? */
-        bool action_payload;    /* accepts_response_payload of block_actions: reports differ */
+        double retry_scale;              /* of the waits between redeliveries, 0 s, 60 s, 300 s */
+        int64_t ack_timeout_ms;          /* 3000 */
+        bool sticky;                     /* every envelope to the oldest socket, instead of a random one */
+        bool client_msg_id;              /* a repeated client_msg_id returns the first message */
+        int64_t client_msg_id_window_ms; /* for so long; 0 = for ever */
+        bool twins;                      /* a mention raises both message and app_mention */
+        bool own_messages;               /* the app sees its own posts as events */
+        bool message_events;             /* message events at all: is the app subscribed? */
+        bool action_payload;             /* accepts_response_payload of block_actions: reports differ */
         bool record_frames;
         char *scopes;      /* "chat:write,commands": refuse the rest with missing_scope; NULL: all granted */
         bool sibling_acks; /* an acknowledgement counts on any socket of the app */
@@ -44,7 +46,8 @@ typedef struct Switches {
         TokenState token_state;  /* of every token: account_inactive and so on */
         bool alert_in_messages;  /* alert blocks are taken in messages too */
         bool home_tab;           /* the app has a Home tab */
-        double rate_scale;       /* of their minutes: 0.01 makes a minute 600 ms */
+        StreamBucket stream_bucket;   /* whose appends share a bucket */
+        double rate_scale;            /* of their minutes: 0.01 makes a minute 600 ms */
         int64_t http_disable_percent; /* failed HTTP deliveries of an hour that end the subscription; 0 = none
                                        */
         DeletedParent deleted_parent; /* what becomes of a reply to a message that was deleted */

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "api.h"
 #include "delivery.h"
 #include "expect.h"
 #include "faults.h"
@@ -250,6 +251,61 @@ static void test_faults(void **state)
         loop_free(loop);
 }
 
+static int64_t moving_ms = 1700000000000;
+
+static int64_t clock_moving(void)
+{
+        return moving_ms;
+}
+
+static char *post_once(Local *l)
+{
+        static const char body[] = "{\"channel\":\"C0GENERAL\",\"text\":\"x\",\"client_msg_id\":\"id-1\"}";
+        ApiRequest req = {.method = "chat.postMessage",
+                          .authorization = "Bearer xoxb-1",
+                          .content_type = "application/json; charset=utf-8",
+                          .query = "",
+                          .base_url = "http://127.0.0.1",
+                          .body = body,
+                          .n_body = strlen(body)};
+        ApiReply reply;
+        char *ts;
+
+        api_run(l, &req, &reply);
+        ts = mem_strdup(json_str(reply.answer, "ts"));
+        api_reply_deinit(&reply);
+        assert_non_null(ts);
+        return ts;
+}
+
+/* How long a repeated client_msg_id gives the first message is a switch, as Slack's time is not known. */
+static void test_client_msg_id_window(void **state)
+{
+        _cleanup_free_ char *first = NULL, *again = NULL, *later = NULL, *latest = NULL;
+        Options options;
+        Loop *loop;
+        Local l;
+
+        (void) state;
+        options_init(&options);
+        assert_int_equal(loop_new(&loop), 0);
+        local_init(&l, loop, &options);
+        l.state->clock_ms = clock_moving;
+        first = post_once(&l);
+        moving_ms += 60000;
+        again = post_once(&l);
+        assert_string_equal(first, again);
+        l.switches.client_msg_id_window_ms = 30000;
+        later = post_once(&l);
+        assert_string_not_equal(first, later);
+        moving_ms += 29000;
+        latest = post_once(&l);
+        assert_string_equal(later, latest);
+        delivery_reset(l.delivery);
+        local_deinit(&l);
+        loop_free(loop);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -260,6 +316,7 @@ int main(void)
                 cmocka_unit_test(test_yaml),
                 cmocka_unit_test(test_faults),
                 cmocka_unit_test(test_frozen_messages),
+                cmocka_unit_test(test_client_msg_id_window),
         };
 
         json_setup();
