@@ -11,6 +11,7 @@ from slack_bolt import App, BoltRequest
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 from slack_sdk.signature import SignatureVerifier
+from slack_sdk.webhook import WebhookClient
 
 SECRET = "the-signing-secret"
 logging.getLogger("slack_bolt").setLevel(logging.CRITICAL)
@@ -45,10 +46,15 @@ def make_app(slack, heard, **options):
             ack()
             respond("for you")
             respond(text="for all", response_type="in_channel")
+        elif command["text"] == "webhook":
+            ack()
+            heard.append(("response_url", command["response_url"]))
         elif command["text"] == "in_channel":
             ack(text="hello all", response_type="in_channel")
         else:
             ack("pong")
+
+    app.shortcut("lazy")(ack=lambda ack: ack(), lazy=[lambda body: heard.append(("lazy", body["user"]["id"]))])
 
     @app.view("m")
     def submitted(ack, view):
@@ -174,6 +180,21 @@ class Both:
         self.slack.say("bob", "general", "last")
         self.hear(("message", "last"))
         self.assertNotIn(("message", "yes?"), self.heard)
+
+    def test_webhook_client(self):
+        """10.21 a response_url by WebhookClient: five times, then no more"""
+        self.slack.command("ann", "general", "/opencode", "webhook")
+        hook = WebhookClient(next(one[1] for one in self.heard if one[0] == "response_url"))
+        for i in range(5):
+            answer = hook.send(text=f"n{i}", response_type="in_channel")
+            self.assertEqual((answer.status_code, answer.body), (200, "ok"))
+        self.assertEqual(hook.send(text="n5").status_code, 404)
+        self.assertEqual([m["text"] for m in self.slack.messages()], [f"n{i}" for i in range(5)])
+
+    def test_lazy(self):
+        """a lazy listener: acknowledged by one function, done by another"""
+        self.assertTrue(self.slack.post("shortcut", {"user": "bob", "callback_id": "lazy"})["acked"])
+        self.hear(("lazy", "U0BOB"))
 
     def test_unacknowledged(self):
         """a command without ack() fails once, and is not sent again"""

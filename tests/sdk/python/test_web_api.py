@@ -1,5 +1,6 @@
 """Checks 16 to 19 with slack_sdk's WebClient."""
 
+import asyncio
 import json
 
 from golden import read_corpus, run_golden
@@ -8,6 +9,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry import RateLimitErrorRetryHandler
 from slack_sdk.http_retry.builtin_handlers import ServerErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
 
 
 class Golden(Case):
@@ -41,6 +43,21 @@ class Golden(Case):
             return web.api_call(method, data=data)
 
         self.run_with(form)
+
+    def test_async(self):
+        """10.16 the golden calls by AsyncWebClient, which is on aiohttp"""
+        loop = asyncio.new_event_loop()
+        web = AsyncWebClient(token=BOT_TOKEN, base_url=self.slack.api_url)
+
+        def call(_, method, args, verb):
+            if verb == "POST":
+                return loop.run_until_complete(web.api_call(method, json=args))
+            return loop.run_until_complete(web.api_call(method, http_verb="GET", params=args))
+
+        try:
+            self.run_with(call)
+        finally:
+            loop.close()
 
 
 class Web(Case):
@@ -107,3 +124,20 @@ class Web(Case):
         self.assertEqual(answer["file"]["title"], "Log")
         shared = self.slack.wait_for_message(lambda m: m.get("files"))
         self.assertEqual((shared["text"], shared["files"][0]["name"]), ("here", "run.log"))
+
+    def test_async_pages_and_upload(self):
+        """10.18 AsyncWebClient: pages by iteration, and an upload"""
+        channel = self.slack.post("channels", {"name": "async", "members": ["U0ANN", "U0BOT"]})["id"]
+        sent = [self.slack.say("ann", "async", f"m{i}") for i in range(7)]
+
+        async def read():
+            web = AsyncWebClient(token=BOT_TOKEN, base_url=self.slack.api_url)
+            seen = []
+            async for page in await web.conversations_history(channel=channel, limit=3):
+                seen += [m["ts"] for m in page["messages"]]
+            uploaded = await web.files_upload_v2(channel=channel, filename="a.txt", content="bytes")
+            return seen, uploaded["file"]["id"]
+
+        seen, file_id = asyncio.run(read())
+        self.assertEqual(seen, sent[::-1])
+        self.assertEqual(self.web.files_info(file=file_id)["file"]["name"], "a.txt")
