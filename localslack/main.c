@@ -57,32 +57,34 @@ typedef struct Saver {
         uint64_t saved; /* what the feed had counted when it was written last */
 } Saver;
 
-static void save(Saver *s)
+static int save(Saver *s)
 {
         const char *path = s->local->options->state;
         _cleanup_free_ char *error = NULL;
         uint64_t now = feed_count_events(s->local->feed);
 
         if (!path || now == s->saved)
-                return;
+                return 0;
         error = snapshot_save_file(s->local, path);
-        if (error)
+        if (error) {
                 log_error("localslack.state", "the workspace is not saved: %s", error);
-        else
-                s->saved = now;
+                return -1;
+        }
+        s->saved = now;
+        return 0;
 }
 
 static void on_save_timer(void *userdata)
 {
         Saver *s = userdata;
 
-        save(s);
+        (void) save(s); /* said so; the next turn tries again */
         loop_timer_set(s->timer, s->local->options->save_every_s * 1000);
 }
 
 static void on_save_signal(void *userdata)
 {
-        save(userdata);
+        (void) save(userdata);
 }
 
 /* < 0 after saying what is wrong. */
@@ -94,6 +96,8 @@ static int load(Local *l)
 
         if (o->state)
                 error = snapshot_load_file(l, o->state, &loaded);
+        if (o->state && !error && !loaded) /* better now than after a day's work */
+                error = snapshot_save_file(l, o->state);
         if (!error && o->scenario)
                 error = scenario_start_file(l->scenario, o->scenario);
         if (error)
@@ -133,7 +137,8 @@ static int run(Local *l, Loop *loop)
         if (l->options->state && l->options->save_every_s > 0)
                 loop_timer_set(saver.timer, l->options->save_every_s * 1000);
         r = loop_run(loop);
-        save(&saver);
+        if (save(&saver) < 0)
+                r = -1;
         loop_timer_free(saver.timer);
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
                 loop_signal_free(signals[i]);

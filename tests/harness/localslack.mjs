@@ -165,6 +165,17 @@ export class LocalSlack {
     return this.post('view_submit', { user, view_id, values });
   }
 
+  /** Waits in localslack for what its README calls an expectation: {found, count, waited_ms}; else throws what was there instead. */
+  expect(body) {
+    return this.post('expect', body);
+  }
+
+  /** What was recorded, one JSON object a line, with names in the place of what differs from run to run. */
+  async golden(query = {}) {
+    const response = await fetch(`${this.url}/_local/export?${new URLSearchParams({ ...query, golden: 'true' })}`);
+    return response.text();
+  }
+
   /** The Web API calls of the app, oldest first: [{n, at_ms, method, args, response, status}]. */
   calls(method) {
     return this.get(method ? `calls?method=${encodeURIComponent(method)}` : 'calls');

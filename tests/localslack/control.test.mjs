@@ -43,7 +43,7 @@ async function refused(slack, body) {
 }
 
 const envelopes = (socket, text) => socket.texts.filter((f) => f.payload?.event?.type === 'message' && f.payload.event.text.startsWith(text));
-const seen = (slack, what, n = 1) => slack.post('expect', { frame: { direction: 'out', contains: what }, at_least: n });
+const seen = (slack, what, n = 1) => slack.expect({ frame: { direction: 'out', contains: what }, at_least: n });
 
 test('an envelope is doubled, repeated, loses its acknowledgement, is lost', async () => {
   const { slack, socket, end } = await withSocket(['--switch', 'retry_scale=0', '--switch', 'ack_timeout_ms=100']);
@@ -61,7 +61,7 @@ test('an envelope is doubled, repeated, loses its acknowledgement, is lost', asy
   for (const [action, times] of [['lose_ack', 2], ['lose', 1]]) {
     await slack.post('faults', { envelope: '*', action });
     await slack.say('ann', 'general', `${action}!`);
-    await slack.post('expect', { outcome: { outcome: 'timeout' }, at_least: action === 'lose' ? 2 : 1 });
+    await slack.expect({ outcome: { outcome: 'timeout' }, at_least: action === 'lose' ? 2 : 1 });
     await slack.waitFor(() => envelopes(socket, `${action}!`).length === times, { what: `${times} frames` });
     assert.equal(envelopes(socket, `${action}!`).at(-1).retry_attempt, 1);
   }
@@ -105,7 +105,7 @@ test('faults of calls: for a time, with a probability, a late answer after the e
     body: new URLSearchParams({ channel: 'C0GENERAL', text: 'in time' }),
   }).catch((error) => error.name);
   assert.equal(lost, 'TimeoutError');
-  await slack.post('expect', { message: { channel: 'general', text: 'in time' }, count: 1 });
+  await slack.expect({ message: { channel: 'general', text: 'in time' }, count: 1 });
   for (const bad of [{ action: 'nonsense' }, { times: 0 }, { probability: 2 }, { delay_ms: -1 }, { envelope: 'x', action: 'ok_false' }, 7]) {
     await assert.rejects(slack.post('faults', [bad]));
   }
@@ -128,7 +128,7 @@ test('ghosts are counted and swallow; a reset is seen; pongs stop', async () => 
   assert.equal(hello.num_connections, 2);
   assert.match(hello.debug_info.started, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}$/);
   await slack.say('ann', 'general', 'into the void');
-  await slack.post('expect', { frame: { direction: 'swallowed', contains: 'into the void' } });
+  await slack.expect({ frame: { direction: 'swallowed', contains: 'into the void' } });
   await slack.post('sockets', { action: 'kill', which: (await slack.state()).sockets[0].id });
   await slack.waitFor((state) => state.sockets.length === 1, { what: 'one socket' });
   live.destroy();
@@ -150,12 +150,12 @@ test('channels: archived, and the app thrown out', async () => {
 
 test('expectations wait, count, and say what was there instead', async () => {
   const { slack, end } = await withSocket();
-  const waiting = slack.post('expect', { message: { channel: 'general', user: 'U0BOT', contains: 'done', like: { metadata: { event_payload: { id: 7 } } } } });
+  const waiting = slack.expect({ message: { channel: 'general', user: 'U0BOT', contains: 'done', like: { metadata: { event_payload: { id: 7 } } } } });
   await call(slack, 'chat.postMessage', { channel: 'C0GENERAL', text: 'not yet' });
   await call(slack, 'chat.postMessage', { channel: 'C0GENERAL', text: 'all done', metadata: { event_type: 'e', event_payload: { id: 7, x: 1 } } });
   const met = await waiting;
   assert.deepEqual(met.found.map((m) => m.text), ['all done']);
-  const byId = await slack.post('expect', { message: { user: 'U0BOT', matches: '^all (done|gone)$', like: { metadata: { event_payload: { id: 7 } } } }, count: 1 });
+  const byId = await slack.expect({ message: { user: 'U0BOT', matches: '^all (done|gone)$', like: { metadata: { event_payload: { id: 7 } } } }, count: 1 });
   assert.equal(byId.found[0].metadata.event_payload.x, 1);
   const missing = await refused(slack, { message: { channel: 'general', contains: 'never said' }, within_ms: 50 });
   assert.match(missing, /expected at least 1 message .*found 0 within/);
@@ -165,11 +165,11 @@ test('expectations wait, count, and say what was there instead', async () => {
   await call(slack, 'chat.postMessage', { channel: 'C0GENERAL', text: 'twin', metadata: { event_type: 'e', event_payload: { id: 7 } } });
   const doubled = await refused(slack, { message: { user: 'U0BOT', like: { metadata: {} } }, unique: 'metadata.event_payload.id', within_ms: 50 });
   assert.match(doubled, /metadata\.event_payload\.id is 7 twice/);
-  await slack.post('expect', { call: { method: 'chat.postMessage', channel: 'general', like: { args: { text: 'twin' }, response: { ok: true } } }, count: 1 });
+  await slack.expect({ call: { method: 'chat.postMessage', channel: 'general', like: { args: { text: 'twin' }, response: { ok: true } } }, count: 1 });
   await call(slack, 'chat.postMessage', { channel: 'C0NOWHERE', text: 'x' });
-  const problem = await slack.post('expect', { problem: { contains: 'channel_not_found' } });
+  const problem = await slack.expect({ problem: { contains: 'channel_not_found' } });
   assert.equal(problem.found[0].where, 'chat.postMessage');
-  await slack.post('expect', { message: { text: 'nobody says this' }, count: 0, settle_ms: 50 });
+  await slack.expect({ message: { text: 'nobody says this' }, count: 0, settle_ms: 50 });
   for (const bad of [{}, { message: {}, call: {} }, { message: { matches: '(' } }, { message: { channel: 'no such' } }, { message: {}, count: 'x' }]) {
     const response = await fetch(`${slack.url}/_local/expect`, { method: 'POST', body: JSON.stringify(bad) });
     assert.equal(response.status, 400);
@@ -182,10 +182,10 @@ test('records are found by text, channel and method, and exported; two runs give
   for (let run = 0; run < 2; run++) {
     const { slack, end } = await withSocket();
     const ts = await slack.say('ann', 'general', 'a question');
-    await slack.post('expect', { frame: { direction: 'in' }, at_least: 1 });
+    await slack.expect({ frame: { direction: 'in' }, at_least: 1 });
     await call(slack, 'chat.postMessage', { channel: 'C0GENERAL', thread_ts: ts, text: 'an answer' });
     await call(slack, 'auth.test', {});
-    await slack.post('expect', { frame: { direction: 'in' }, at_least: 2 });
+    await slack.expect({ frame: { direction: 'in' }, at_least: 2 });
     assert.equal((await slack.get('calls?channel=general')).length, 1);
     assert.equal((await slack.get('calls?method=auth.*')).length, 1);
     assert.equal((await slack.get('calls?contains=an+answer')).length, 1);
@@ -194,7 +194,7 @@ test('records are found by text, channel and method, and exported; two runs give
     const lines = (await (await fetch(`${slack.url}/_local/export`)).text()).trim().split('\n').map((l) => JSON.parse(l));
     assert.deepEqual([...new Set(lines.map((l) => l.kind))].toSorted(), ['call', 'frame', 'outcome']);
     assert.ok(lines.every((l, i) => i === 0 || lines[i - 1].at_ms <= l.at_ms));
-    goldens.push(await (await fetch(`${slack.url}/_local/export?golden=true&kinds=call`)).text());
+    goldens.push(await slack.golden({ kinds: 'call' }));
     await end();
   }
   assert.match(goldens[0], /"ts":"ts-\d+"/);
@@ -216,7 +216,7 @@ steps:
   - {at: 200ms, reaction: {user: $person, channel: general, ts: $last, name: eyes}}
   - {at: 10ms, message: {user: nobody, channel: general, text: x}}
   - {every: 10ms, times: 10, probability: 0, message: {user: ann, channel: general, text: never}}` });
-  await slack.post('expect', { message: { contains: 'line ' }, count: 5 });
+  await slack.expect({ message: { contains: 'line ' }, count: 5 });
   await slack.waitFor(async () => !(await slack.get('scenario')).running, { what: 'the end' });
   const { steps } = await slack.get('scenario');
   assert.deepEqual(steps.map((s) => [s.fired, s.skipped, s.failed]), [[5, 0, 0], [1, 0, 0], [0, 0, 1], [0, 10, 0]]);
@@ -231,7 +231,7 @@ steps:
 for (const name of ['bad-day', 'busy-office']) {
   test(`the scenario ${name} can be played`, async () => {
     const slack = await startLocalSlack({ args: ['--quiet', '--scenario', join(ROOT, `localslack/scenarios/${name}.yaml`)] });
-    await slack.post('expect', { message: { channel: 'general' }, within_ms: 20_000 });
+    await slack.expect({ message: { channel: 'general' }, within_ms: 20_000 });
     const { running, steps } = await slack.get('scenario');
     assert.ok(running);
     assert.ok(steps.every((s) => s.failed === 0), JSON.stringify(steps));
@@ -272,5 +272,6 @@ test('the state file: what was there is there again', async () => {
   await writeFile(file, '{"localslack": 1, "state": ');
   await assert.rejects(startLocalSlack({ args: ['--quiet', '--state', file] }));
   assert.equal(await readFile(file, 'utf8'), '{"localslack": 1, "state": '); // what cannot be read is not written over
+  await assert.rejects(startLocalSlack({ args: ['--quiet', '--state', join(directory, 'no/such/place')] }));
   await rm(directory, { recursive: true });
 });
