@@ -12,7 +12,8 @@
 #include "problems.h"
 #include "socketmode.h"
 
-#define HELD_MAX 4096 /* envelopes that a fault holds back; beyond it they go at once */
+#define LATE_KEPT 64   /* envelopes whose time is over; their acknowledgements are told to be late */
+#define HELD_MAX  4096 /* envelopes that a fault holds back; beyond it they go at once */
 
 typedef struct Event {
         unsigned n_refs;
@@ -68,6 +69,11 @@ struct Delivery {
         size_t payload_at; /* where its payload begins, */
         List held, shuffled;
         size_t n_held, n_shuffled, window;
+        struct {
+                char id[UUID_SIZE];
+                int64_t since_ms;
+        } late[LATE_KEPT];
+        uint64_t n_late;
         LoopTimer *shuffle_timer;
 };
 
@@ -150,6 +156,36 @@ static const char *retry_reason(const Envelope *v, const char *failure)
                                                                                     : failure;
 }
 
+/* The app had it, and let the time pass: said in plain words, now and when the acknowledgement comes at last.
+ */
+static void note_unanswered(Delivery *d, const Envelope *v)
+{
+        size_t i = (size_t) (d->n_late++ % LATE_KEPT);
+        _cleanup_free_ char *what =
+                mem_printf("An envelope of type %s was not acknowledged within %.1f s.%s", v->type,
+                           (double) d->local->switches.ack_timeout_ms / 1000,
+                           v->event ? " The event comes again." : " The person was shown a failure.");
+
+        memcpy(d->late[i].id, v->id, sizeof(v->id));
+        d->late[i].since_ms = loop_now_ms(d->local->loop);
+        problems_note(d->local, "socket", v->id, what, "Acknowledge first, and do the work afterwards.");
+}
+
+static void note_late(Delivery *d, const char *id)
+{
+        for (size_t i = 0; i < LATE_KEPT; i++)
+                if (str_equal(d->late[i].id, id)) {
+                        _cleanup_free_ char *what = mem_printf(
+                                "An acknowledgement came %lld ms too late, and counts for nothing.",
+                                (long long) (loop_now_ms(d->local->loop) - d->late[i].since_ms));
+
+                        *d->late[i].id = 0;
+                        problems_note(d->local, "socket", id, what,
+                                      "Acknowledge first, and do the work afterwards.");
+                        return;
+                }
+}
+
 static void finish(Delivery *d, Envelope *v, const char *failure, const json_t *payload)
 {
         DeliveryResult result = {.envelope_id = v->id,
@@ -167,6 +203,9 @@ static void finish(Delivery *d, Envelope *v, const char *failure, const json_t *
                 d->n_acked++;
         if (failure || feed_is_watched(d->local->feed))
                 record_outcome(d, v->id, v->type, v->event, failure ? failure : "acked");
+        if (v->socket > 0 && str_equal(failure, "timeout") && !v->is_ack_lost &&
+            socketmode_is_sound(d->local->sockets, v->socket))
+                note_unanswered(d, v);
         if (failure && v->event) {
                 v->event->retry_reason = retry_reason(v, failure);
                 v->event->is_final |= str_equal(failure, "disabled") ||
@@ -587,6 +626,8 @@ void delivery_on_frame(Delivery *d, int64_t socket, const char *text, size_t n_b
                 return;
         }
         /* An unknown or a second acknowledgement is ignored, as by Slack (check 6). */
+        if (!v)
+                note_late(d, id);
         if (!v || v->is_ack_lost || (v->socket != socket && !d->local->switches.sibling_acks))
                 return;
         finish(d, v, NULL, json_object_get(ack, "payload"));

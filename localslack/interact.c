@@ -496,8 +496,13 @@ static void apply_view_payload(Job *j, View *view, const char *what, const json_
                 error = str_equal(what, "push") ? views_push(j->l->views, j->l->state, j->user, body, &result)
                                                 : views_update(j->l->views, j->l->state, view, body, NULL);
         if (error) {
+                _cleanup_free_ char *dumped = json_dump(errors);
+                _cleanup_free_ char *text = mem_printf("response_action %s: %s %s", what, error, dumped);
+
                 json_put_str(report, "view_error", error);
                 json_object_set(report, "view_errors", errors);
+                problems_note(j->l, "modal", view->id, text,
+                              "The view of the acknowledgement must be a whole, valid view.");
         } else
                 interact_emit_view(j->l, result);
         json_decref(errors);
@@ -525,8 +530,11 @@ static void apply_response(Job *j, View *view, const json_t *payload, json_t *re
                 views_close_stack(j->l->views, j->user);
         } else if (str_equal(what, "update") || str_equal(what, "push"))
                 apply_view_payload(j, view, what, json_object_get(payload, "view"), report);
-        else
+        else {
                 json_put_str(report, "view_error", "unknown response_action");
+                problems_note(j->l, "modal", view->id, "The acknowledgement has an unknown response_action.",
+                              "It is errors, update, push or clear; to close the view, send none.");
+        }
 }
 
 static void on_submit_done(void *userdata, const DeliveryResult *r)

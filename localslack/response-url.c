@@ -2,6 +2,7 @@
 #include "api-chat.h"
 #include "args.h"
 #include "messages.h"
+#include "problems.h"
 
 static void say(HttpRequest *req, unsigned status, const char *text)
 {
@@ -102,9 +103,14 @@ void api_handle_response_url(Local *l, HttpRequest *req)
         }
         error = tickets_use_url(l->tickets, key, l->state->clock_ms(), &right);
         if (error) {
+                problems_note(
+                        l, "response_url", key, error,
+                        "A response_url takes five posts within 30 minutes; the Web API takes any number.");
                 say(req, 404, error);
                 return;
         }
         failure = carry_out(l, right, in);
+        if (failure)
+                problems_note(l, "response_url", key, failure, "The post to the response_url was refused.");
         say(req, failure ? 400 : 200, failure ? failure : "ok");
 }

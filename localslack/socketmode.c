@@ -444,6 +444,18 @@ int64_t socketmode_send(Socketmode *sm, const char *text, size_t n_bytes)
 /* How long a ghost stays that was asked for while the switch ghost_ms is 0. */
 #define GHOST_ASKED_MS 60000
 
+bool socketmode_is_sound(const Socketmode *sm, int64_t id)
+{
+        list_for_each (node, &sm->sockets) {
+                const Socket *s = list_entry(node, Socket, link);
+
+                if (s->id == id)
+                        return (s->state == SOCKET_LIVE || s->state == SOCKET_RETIRING) && !s->is_muted &&
+                               !s->is_deaf;
+        }
+        return false;
+}
+
 bool socketmode_send_binary(Socketmode *sm, const void *data, size_t n_bytes)
 {
         list_for_each (node, &sm->sockets) {

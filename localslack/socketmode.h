@@ -21,6 +21,8 @@ int64_t socketmode_send(Socketmode *sm, const char *text, size_t n_bytes);
 /* A binary frame to the oldest live socket; false when there is none. */
 bool socketmode_send_binary(Socketmode *sm, const void *data, size_t n_bytes);
 size_t socketmode_count_live(const Socketmode *sm);
+/* Could the app have had and answered what went to this socket? Not when a test keeps it from that. */
+bool socketmode_is_sound(const Socketmode *sm, int64_t id);
 
 /* What of the switches concerns sockets that are up already. */
 void socketmode_apply_switches(Socketmode *sm);

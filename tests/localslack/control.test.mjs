@@ -177,6 +177,24 @@ test('expectations wait, count, and say what was there instead', async () => {
   await end();
 });
 
+test('an acknowledgement that is missing, or late, is a problem told in words', async () => {
+  const slack = await startLocalSlack({ args: ['--quiet', '--switch', 'ack_timeout_ms=50', '--switch', 'retry_scale=1000'] });
+  const socket = await RawSocket.open(await openUrl(slack));
+  const { acked, envelope_id } = await slack.command('ann', 'general', '/opencode', 'x');
+  assert.equal(acked, false);
+  const missing = await slack.expect({ problem: { source: 'socket', contains: 'was not acknowledged' } });
+  assert.equal(missing.found[0].where, envelope_id);
+  socket.send({ envelope_id });
+  await slack.expect({ problem: { source: 'socket', matches: 'came [0-9]+ ms too late' }, count: 1 });
+  socket.send('not JSON');
+  await slack.expect({ problem: { contains: 'is not JSON' } });
+  await slack.post('sockets', { action: 'freeze' }); // a fault of ours is nobody's mistake
+  await slack.command('ann', 'general', '/opencode', 'x');
+  await slack.expect({ problem: { contains: 'was not acknowledged' }, count: 1 });
+  socket.destroy();
+  await slack.stop();
+});
+
 test('records are found by text, channel and method, and exported; two runs give one golden', async () => {
   const goldens = [];
   for (let run = 0; run < 2; run++) {
