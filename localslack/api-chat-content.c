@@ -105,7 +105,8 @@ static json_t *store_attachments(const json_t *attachments)
 
 /* --- metadata --- */
 
-/* A payload's values are texts, numbers, booleans, flat objects of these, or lists of such objects. */
+/* A payload's values are texts, numbers, booleans, flat objects of these, or lists of such objects; and null,
+ * as Bolt's Assistant posts the context of a thread back, with an enterprise_id of null. */
 static bool payload_valid(const json_t *value, unsigned depth)
 {
         const char *key;
@@ -124,7 +125,7 @@ static bool payload_valid(const json_t *value, unsigned depth)
                                 return false;
                 return true;
         }
-        return !json_is_null(value);
+        return true;
 }
 
 static bool schema_valid(const json_t *metadata)
