@@ -12,6 +12,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
+/* Time stands still, so that the corpus knows the timestamps: the first message is 1700000000.000000. */
+static int64_t clock_fixed(void)
+{
+        return 1700000000000;
+}
+
 /* `http` would make requests of its own. */
 static void act(Local *l, const char *path, const char *body)
 {
@@ -70,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
         options.slash_commands[options.n_slash_commands++] = "/opencode";
         assert(loop_new(&loop) == 0);
         local_init(&local, loop, &options);
+        local.state->clock_ms = clock_fixed;
         for (unsigned i = 0; line && i < LINES_MAX; i++) {
                 char *end = strchr(line, '\n');
 
