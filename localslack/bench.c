@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "delivery.h"
+#include "http-delivery.h"
 #include "interact.h"
 #include "messages.h"
 #include "richtext.h"
@@ -229,6 +230,15 @@ static char *build_payload(Bench *b, const char *base_url, const json_t *in, cha
         return NULL;
 }
 
+static bool app_is_there(const Local *l)
+{
+        bool found = socketmode_count_live(l->sockets) > 0;
+
+        for (unsigned kind = 0; kind < HTTP_N_KINDS; kind++)
+                found |= http_delivery_takes(l->http, (HttpKind) kind);
+        return found;
+}
+
 char *bench_start(Bench *b, const char *base_url, const json_t *in)
 {
         int64_t total = json_int(in, "envelopes", 1000), window = json_int(in, "window", 100);
@@ -239,8 +249,8 @@ char *bench_start(Bench *b, const char *base_url, const json_t *in)
                 return mem_strdup("a run is under way");
         if (total < 1 || total > ENVELOPES_MAX || window < 1 || window > WINDOW_MAX)
                 return mem_strdup("envelopes or window is out of range");
-        if (socketmode_count_live(b->local->sockets) == 0)
-                return mem_strdup("no socket is up");
+        if (!app_is_there(b->local))
+                return mem_strdup("no socket is up, and no address is set");
         payload = build_payload(b, base_url, in, &error);
         if (!payload)
                 return error;

@@ -152,8 +152,9 @@ static const char *retry_reason(const Envelope *v, const char *failure)
                 return "timeout";
         if (str_equal(failure, "timeout"))
                 return "http_timeout";
-        return str_equal(failure, "not_verified") || str_equal(failure, "disabled") ? "connection_failed"
-                                                                                    : failure;
+        if (str_equal(failure, "not_verified") || str_equal(failure, "disabled"))
+                return "connection_failed";
+        return str_equal(failure, "too_many_requests") ? "unknown_error" : failure;
 }
 
 /* The app had it, and let the time pass: said in plain words, now and when the acknowledgement comes at last.

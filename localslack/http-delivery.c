@@ -15,6 +15,7 @@
 
 #define ANSWER_BYTES_MAX   (1u << 20)
 #define REDIRECTS_MAX      2
+#define POSTS_MAX          2000 /* under way at once; more fail, and events come again */
 #define VERIFY_AGAIN_MS    1000 /* an app that is not up yet */
 #define PROBE_TIMEOUT_MS   3000
 #define MINUTES            60
@@ -47,7 +48,8 @@ struct HttpDelivery {
         HttpClient *client; /* made when first needed: libcurl is not small */
         Secret secret;
         Target targets[HTTP_N_KINDS];
-        int64_t n_posts;
+        int64_t n_posts; /* ever made */
+        size_t n_under_way;
 };
 
 struct HttpPost {
@@ -129,6 +131,7 @@ static void account(Target *t, bool failed)
 
 static void post_free(HttpPost *p)
 {
+        p->target->owner->n_under_way--;
         http_op_cancel(p->op);
         free(p->url);
         free(p->content_type);
@@ -301,6 +304,7 @@ static HttpPost *post_new(Target *t, const char *content_type)
         HttpPost *p = mem_new(HttpPost);
 
         p->target = t;
+        t->owner->n_under_way++;
         p->id = ++t->owner->n_posts;
         p->url = mem_strdup(t->url);
         p->content_type = mem_strdup(content_type);
@@ -327,6 +331,10 @@ HttpPost *http_delivery_send(HttpDelivery *h, HttpKind kind, const char *payload
 
         if (t->disabled || (kind == HTTP_EVENTS && !t->verified)) {
                 *ret_failure = t->disabled ? "disabled" : "not_verified";
+                return NULL;
+        }
+        if (h->n_under_way >= POSTS_MAX) {
+                *ret_failure = "too_many_requests";
                 return NULL;
         }
         p = post_new(t, kind == HTTP_EVENTS ? "application/json" : "application/x-www-form-urlencoded");

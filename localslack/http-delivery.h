@@ -32,7 +32,8 @@ json_t *http_delivery_render(const HttpDelivery *h);
 /* Does this kind go by HTTP? */
 bool http_delivery_takes(const HttpDelivery *h, HttpKind kind);
 /* Sends one; `done` is called once, never from inside, unless cancelled. `retry_reason` NULL: the first try.
- * NULL: it cannot be sent now (not verified, disabled, a bad address), *ret_failure says why (static). */
+ * NULL: it cannot be sent now (not verified, disabled, a bad address, too many under way), *ret_failure says
+ * why (static). */
 HttpPost *http_delivery_send(HttpDelivery *h, HttpKind kind, const char *payload, unsigned retry_num,
                              const char *retry_reason, HttpPostDone done, void *userdata,
                              const char **ret_failure);

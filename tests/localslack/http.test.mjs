@@ -209,3 +209,15 @@ test('ssl_check, redirects, and a limit of events', async () => {
   await slack.stop();
   await app.stop();
 });
+
+test('an app that answers nobody does not make localslack grow without end', async () => {
+  const app = await App.start(() => ({ status: 0 }));
+  const slack = await started(app);
+  await slack.post('switches', { ack_timeout_ms: 3_600_000 });
+  for (let i = 0; i < 2100; i += 100) await Promise.all(Array.from({ length: 100 }, () => slack.post('event', { event: { type: 'x' } })));
+  await slack.expect({ outcome: { outcome: 'too_many_requests' } });
+  await slack.post('reset');
+  await slack.waitFor((state) => state.envelopes.pending === 0, { what: 'nothing pending' });
+  await slack.stop();
+  await app.stop();
+});
