@@ -56,4 +56,13 @@ describe('10.1 apps.connections.open', () => {
     assert.notEqual((await RawSocket.open(url.replace(/ticket=[^&]*/, 'ticket=none'))).status, 101);
     first.destroy();
   });
+
+  test('an address that waits too long for its connection is good for none', async () => {
+    await slack.post('switches', { ticket_life_ms: 50 });
+    const { url } = await open({ headers: appHeader });
+    const opened = Date.now();
+    await slack.waitFor(() => Date.now() - opened > 100, { what: 'its time to pass' });
+    assert.notEqual((await RawSocket.open(url)).status, 101);
+    await slack.post('switches', { ticket_life_ms: 30_000 });
+  });
 });

@@ -70,6 +70,20 @@ describe('10.6 acknowledgements', () => {
     await slack.waitFor((s) => s.envelopes.pending === 0, { what: 'the acknowledgement' });
   });
 
+  test('with sibling_acks off it does not: the event comes again', async () => {
+    const raw = await connectRaw();
+    const other = await RawSocket.open(await openUrl(slack, 'xapp-1-right'));
+    stop = () => [raw, other].forEach((s) => s.destroy());
+    await slack.waitForSockets(2);
+    await slack.post('switches', { sticky: true, sibling_acks: false, ack_timeout_ms: 200, retry_scale: 0 });
+    await slack.say('ann', 'general', 'hi');
+    const { envelope_id } = await raw.text(isEvent);
+    other.send({ envelope_id });
+    const again = await raw.text((m) => isEvent(m) && m.retry_attempt === 1);
+    raw.send({ envelope_id: again.envelope_id });
+    await slack.waitFor((s) => s.envelopes.pending === 0, { what: 'the acknowledgement' });
+  });
+
   test('the SDK: ack() of an event is an empty payload; a string becomes a text', async () => {
     const client = socketClient(slack);
     stop = () => client.disconnect();

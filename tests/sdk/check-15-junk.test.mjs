@@ -4,11 +4,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { RawSocket, nextEvent, openUrl, quietLogger, socketClient, start } from './support.mjs';
+import { fileURLToPath } from 'node:url';
+import { Child } from '../harness/child.mjs';
+import { APP_TOKEN, RawSocket, nextEvent, openUrl, quietLogger, socketClient, start } from './support.mjs';
 
 const require = createRequire(import.meta.url);
 const { version } = JSON.parse(readFileSync(require.resolve('@slack/socket-mode/package.json'), 'utf8'));
 const DIES_OF_NO_EVENT = version === '3.1.0';
+const LISTENER = fileURLToPath(new URL('apps/listener.mjs', import.meta.url));
 
 describe('10.15 junk', () => {
   let slack;
@@ -63,10 +66,21 @@ describe('10.15 junk', () => {
     await stillWorks();
   });
 
-  test('an events_api without an inner event: app_rate_limited', { skip: DIES_OF_NO_EVENT && 'socket-mode 3.1.0 dies of it; mended in 3.1.1' }, async () => {
-    await connect();
-    await slack.post('event', { payload: { type: 'app_rate_limited', minute_rate_limited: 1 } });
-    await stillWorks();
+  test('an events_api without an inner event: version 3.1.0 of the SDK dies of it, later ones do not', async () => {
+    const child = new Child(process.execPath, [LISTENER], { env: { PATH: process.env.PATH, SLACK_API_URL: slack.apiUrl, SLACK_APP_TOKEN: APP_TOKEN } });
+    try {
+      await child.output(/listening/, 20_000);
+      await slack.post('event', { payload: { type: 'app_rate_limited', minute_rate_limited: 1 } });
+      if (DIES_OF_NO_EVENT) {
+        assert.equal((await child.exit).code, 1);
+        assert.match(child.log(), /TypeError/);
+      } else {
+        await slack.say('ann', 'general', 'still there?');
+        await child.output(/heard still there\?/, 10_000);
+      }
+    } finally {
+      await child.kill9();
+    }
   });
 
   test('app_rate_limited as it goes over the wire', async () => {
