@@ -260,6 +260,29 @@ describe('10.21 interactivity', () => {
       assert.equal((await click(ts, 'radio', { selected_option: 'r' })).action.selected_option.value, 'r');
     });
 
+    test('several of a kind, a moment, and what is typed into a message', async () => {
+      const { ts } = await post([
+        section('a', { accessory: { type: 'multi_users_select', action_id: 'users' } }),
+        section('b', { accessory: { type: 'multi_static_select', action_id: 'many', options: [option('x'), option('y'), option('z')] } }),
+        { type: 'actions', elements: [{ type: 'datetimepicker', action_id: 'moment' }] }]);
+      assert.deepEqual((await click(ts, 'users', { value: ['U0ANN', 'U0BOB'] })).action.selected_users, ['U0ANN', 'U0BOB']);
+      assert.deepEqual((await click(ts, 'many', { selected_options: ['x', 'z'] })).action.selected_options.map((o) => o.value), ['x', 'z']);
+      assert.equal((await click(ts, 'moment', { value: 1767225600 })).action.selected_date_time, 1767225600);
+    });
+
+    test('buttons in cards, containers and attachments', async () => {
+      const { ts } = await post([
+        { type: 'carousel', elements: [{ type: 'card', title: { type: 'mrkdwn', text: '1' }, body: { type: 'mrkdwn', text: 'b' }, actions: [button('in_card')] }] },
+        { type: 'container', title: plain('c'), child_blocks: [{ type: 'actions', elements: [button('in_container')] }] }],
+      { attachments: [{ color: '#f00', blocks: [{ type: 'actions', block_id: 'att', elements: [button('in_attachment')] }] }] });
+      assert.equal((await click(ts, 'in_card')).action.value, 'in_card-value');
+      assert.equal((await click(ts, 'in_container')).action.value, 'in_container-value');
+      const { action, body } = await click(ts, 'in_attachment');
+      assert.equal(action.block_id, 'att');
+      assert.deepEqual([body.container.type, body.container.message_ts, body.container.channel_id], ['message_attachment', ts, GENERAL]);
+      assert.equal(typeof body.container.attachment_id, 'number');
+    });
+
     test('feedback buttons and an icon button', async () => {
       const { ts } = await post([section('x'), { type: 'context_actions', block_id: 'c', elements: [
         { type: 'feedback_buttons', action_id: 'feedback', positive_button: { text: plain('Good'), value: 'up' }, negative_button: { text: plain('Bad'), value: 'down' } },
