@@ -30,6 +30,7 @@ typedef struct Ask {
         AskPriority priority;
         unsigned attempt;   /* 1, 2, … */
         bool uncertain;     /* an earlier attempt may have had its effect (lost response, restart) */
+        bool repeated;      /* an uncertain attempt was looked for and not found; it may still show up */
         int64_t created_ms; /* real time of the turn that asked */
 } Ask;
 

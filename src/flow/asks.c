@@ -506,6 +506,7 @@ void ask_absent(Ask *ask)
                 return;
         }
         a->ask.uncertain = false;
+        a->ask.repeated = true;
         a->ask.attempt--;
         make_ready(a);
 }

@@ -323,6 +323,60 @@ static void test_probe(void **state)
         close_fake();
 }
 
+#define OURS_AT(_ts)                                                                                         \
+        "{\"ts\":\"" _ts                                                                                     \
+        "\",\"metadata\":{\"event_type\":\"opencode_slack\",\"event_payload\":{\"oid\":\"" KEY "\"}}}"
+
+/* An attempt that was given up and appeared after all. */
+static void test_doubles(void **state)
+{
+        _cleanup_json_ json_t *args = json_parse(post_args, strlen(post_args), NULL);
+        Ask ask = {.key = KEY,
+                   .verb = SLACK_POST,
+                   .lane = "",
+                   .args = args,
+                   .repeated = true,
+                   .created_ms = CREATED_MS};
+        static const Reply rows[] = {
+                {"chat.postMessage", 0, "{\"ok\":true,\"channel\":\"C1\",\"ts\":\"4.0\"}"},
+                {"conversations.replies", 0, PAGE(OURS_AT("4.0") "," OURS_AT("5.0"), "")},
+                {"chat.delete", 0, "{\"ok\":true}"},
+        };
+
+        (void) state;
+        open_fake();
+        PERFORM(SLACK_POST, "{\"channel\":\"C1\",\"message\":{\"text\":\"hi\"}}", true,
+                {"conversations.history", 0, PAGE(OURS_AT("3.0") "," OURS_AT("2.0"), "")},
+                {"chat.delete", 0, "{\"ok\":true}"});
+        assert_ended(ASK_OK, "{\"channel\":\"C1\",\"ts\":\"2.0\"}");
+        assert_field(fake_request(&fake, "chat.delete", 0), "ts", "3.0");
+        PERFORM(SLACK_POST, post_args, true,
+                {"conversations.replies", 0, PAGE(OURS_AT("2.0") "," OURS_AT("3.0"), "")},
+                {"chat.delete", 503, ""});
+        assert_int_equal(ended.outcome, ASK_TEMPFAIL);
+        assert_true(ended.uncertain);
+
+        /* After a repetition: the one that the flow is told of stays. */
+        replies = rows;
+        n_replies = ELEMENTSOF(rows);
+        ended.n_done = ended.n_absent = 0;
+        fake_forget(&fake);
+        find_verb(SLACK_POST)->start(web, &ask);
+        WAIT_UNTIL(&fake, ended.n_done > 0);
+        assert_ended(ASK_OK, "{\"channel\":\"C1\",\"ts\":\"4.0\"}");
+        assert_field(fake_request(&fake, "chat.delete", 0), "ts", "5.0");
+        assert_int_equal(fake.n_requests, 3);
+
+        /* Stopped before the look: the next start looks. */
+        ended.n_done = 0;
+        fake_forget(&fake);
+        find_verb(SLACK_POST)->start(web, &ask);
+        WAIT_UNTIL(&fake, fake_request(&fake, "chat.postMessage", 0) != NULL);
+        fake_run(&fake, 100);
+        assert_int_equal(ended.n_done, 0);
+        close_fake();
+}
+
 static void test_simple_verbs(void **state)
 {
         static const char args[] =
@@ -498,6 +552,7 @@ int main(void)
                 cmocka_unit_test(test_plain_text_instead),
                 cmocka_unit_test(test_thread_gone),
                 cmocka_unit_test(test_probe),
+                cmocka_unit_test(test_doubles),
                 cmocka_unit_test(test_simple_verbs),
                 cmocka_unit_test(test_user),
                 cmocka_unit_test(test_channels),

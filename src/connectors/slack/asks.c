@@ -126,9 +126,12 @@ static void on_posted(void *userdata, const SlackWebResult *result)
         else if (!ts)
                 ask_tempfail(ask, "bad_answer", "Slack's answer lacks the ts", true, 0);
         else {
-                slack_web_tell_posted(web, channel ? channel : arg(ask, "channel"), ts);
-                ask_ok(ask, json_pack("{s:s?, s:s}", "channel", channel ? channel : arg(ask, "channel"), "ts",
-                                      ts));
+                channel = channel ? channel : arg(ask, "channel");
+                slack_web_tell_posted(web, channel, ts);
+                if (ask->repeated)
+                        slack_probe_doubles(web, ask, channel, ts);
+                else
+                        ask_ok(ask, json_pack("{s:s?, s:s}", "channel", channel, "ts", ts));
         }
 }
 
@@ -194,7 +197,8 @@ static int64_t wait_post(void *owner, const Ask *ask)
 }
 /* Twice: never, as far as Slack lets us see. After an uncertain attempt the thread is searched for our key
  * before the next; and each attempt carries the same client_msg_id, which Slack (undocumented) recognises as
- * a repetition. The first back-off gives a post whose answer was lost the time to show up in the history. */
+ * a repetition. The first back-off gives a post whose answer was lost the time to show up in the history;
+ * after a repetition there is another look, for one that shows up later still. */
 static const AskVerb post = {
         .name = SLACK_POST,
         .max_inflight = 8,

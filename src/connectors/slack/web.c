@@ -25,6 +25,7 @@ struct SlackWeb {
         List calls;
         List stillborn;           /* calls that could not even be handed to the HTTP client */
         LoopTimer *stillborn_due; /* ends them, later */
+        List laters;
         int64_t warned_ms;
         uint64_t n_unwarned;
         void (*on_posted)(void *userdata, const char *channel, const char *ts);
@@ -347,6 +348,40 @@ int64_t slack_web_wait_ms(SlackWeb *w, const char *method, const char *channel, 
         return slack_rate_wait_ms(w->rate, method, channel, urgent, loop_now_ms(w->loop));
 }
 
+typedef struct Later {
+        List link;
+        LoopTimer *timer;
+        LoopFn fn, drop;
+        void *userdata;
+} Later;
+
+static void later_free(Later *l)
+{
+        list_remove(&l->link);
+        loop_timer_free(l->timer);
+        free(l);
+}
+
+static void on_later(void *userdata)
+{
+        Later *l = userdata;
+        LoopFn fn = l->fn;
+        void *of = l->userdata;
+
+        later_free(l);
+        fn(of);
+}
+
+void slack_web_later(SlackWeb *w, int64_t after_ms, LoopFn fn, LoopFn drop, void *userdata)
+{
+        Later *l = mem_new(Later);
+
+        *l = (Later){.fn = fn, .drop = drop, .userdata = userdata};
+        l->timer = loop_timer_new(w->loop, on_later, l);
+        loop_timer_set(l->timer, after_ms);
+        list_append(&w->laters, &l->link);
+}
+
 void slack_web_set_on_posted(SlackWeb *w,
                              void (*on_posted)(void *userdata, const char *channel, const char *ts),
                              void *userdata)
@@ -377,6 +412,7 @@ int slack_web_new(SlackWeb **ret, Loop *loop, HttpClient *http, Metrics *metrics
         w->rate = slack_rate_new();
         list_init(&w->calls);
         list_init(&w->stillborn);
+        list_init(&w->laters);
         w->stillborn_due = loop_timer_new(loop, end_stillborn, w);
         *ret = w;
         return 0;
@@ -401,6 +437,12 @@ void slack_web_free(SlackWeb *w)
                 return;
         drop_calls(&w->calls);
         drop_calls(&w->stillborn);
+        while (!list_empty(&w->laters)) {
+                Later *l = list_first(&w->laters, Later, link);
+
+                l->drop(l->userdata);
+                later_free(l);
+        }
         loop_timer_free(w->stillborn_due);
         slack_rate_free(w->rate);
         free(w->api_url);

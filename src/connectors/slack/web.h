@@ -59,6 +59,9 @@ void slack_web_respond_owned(SlackWeb *w, const char *response_url, json_t *mess
  * of each bucket is kept for urgent calls. */
 int64_t slack_web_wait_ms(SlackWeb *w, const char *method, const char *channel, bool urgent);
 
+/* Calls `fn` after a while; `drop` instead, when slack_web_free() comes before. */
+void slack_web_later(SlackWeb *w, int64_t after_ms, LoopFn fn, LoopFn drop, void *userdata);
+
 /* Is told of each message that Slack has taken by chat.postMessage. */
 void slack_web_set_on_posted(SlackWeb *w,
                              void (*on_posted)(void *userdata, const char *channel, const char *ts),
