@@ -109,6 +109,8 @@ static json_t *message_data(const IntakeContext *ctx, const json_t *in, bool sta
         json_put_str(data, "text", text);
         if (json_bool(in, "late"))
                 json_object_set_new(data, "late", json_true());
+        else if (ctx->doubt)
+                json_object_set_new(data, "doubt", json_true());
         if (start) {
                 json_put_str(data, "thread_ts", json_str_or(in, "thread_ts", json_str_or(in, "ts", "")));
                 json_object_set(data, "defaults", (json_t *) ctx->defaults);

@@ -2,8 +2,12 @@
 
 #include "core/cards-away.h"
 #include "core/catchup.h"
+#include "core/flows/flows.h"
 #include "core/say.h"
 #include "core/session.h"
+
+#define LOOK_PATIENCE_MS 2000
+#define LOOK_FRESH_MS    (24LL * 3600 * 1000)
 
 /* {n, first, last: ts of those taken, n_stale, stale: ts of the last that was not} */
 static json_t *away(Flow *f)
@@ -19,10 +23,16 @@ static json_t *away(Flow *f)
 
 void session_away_note(Flow *f, const FlowEvent *ev)
 {
-        const char *ts = json_str(ev->data, "ts");
+        const char *ts = json_str(ev->data, "ts"), *heard = json_str(flow_data(f), "heard");
         json_t *a;
 
-        if (!json_bool(ev->data, "late") || !ts)
+        if (!ts)
+                return;
+        if (json_bool(ev->data, "doubt") && !json_str(flow_data(f), "look_from"))
+                json_put_str(flow_data(f), "look_from", heard ? heard : json_str(flow_data(f), "thread_ts"));
+        if (ts_compare(ts, heard) > 0)
+                json_put_str(flow_data(f), "heard", ts);
+        if (!json_bool(ev->data, "late"))
                 return;
         a = away(f);
         json_put_int(a, "n", json_int(a, "n", 0) + 1);
@@ -31,6 +41,66 @@ void session_away_note(Flow *f, const FlowEvent *ev)
         if (ts_compare(ts, json_str(a, "last")) > 0)
                 json_put_str(a, "last", ts);
 }
+
+/* ---- before a prompt ---- */
+
+static char *look_tag(Flow *f)
+{
+        return mem_printf("look#%lld", (long long) json_int(flow_data(f), "turn.no", 0));
+}
+
+bool session_look_first(Flow *f)
+{
+        _cleanup_free_ char *from = mem_strdup(json_str(flow_data(f), "look_from"));
+        _cleanup_free_ char *fresh = ts_from_ms(flow_now_ms(f) - LOOK_FRESH_MS), *tag = look_tag(f);
+        PostedPlace thread = session_thread(f);
+
+        json_object_del(flow_data(f), "look_from");
+        if (!from || !thread.thread_ts)
+                return false;
+        flow_ask(f, &(FlowAsk){.verb = GATEWAY_CATCH_UP,
+                               .tag = tag,
+                               .args = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "channel", thread.channel,
+                                                 "ts", thread.thread_ts, "oldest", from, "from", from,
+                                                 "fresh", fresh, "is_direct", thread.channel[0] == 'D')});
+        flow_timer(f, "doubt", LOOK_PATIENCE_MS);
+        json_object_set_new(json_object_get(flow_data(f), "turn"), "looking", json_true());
+        return true;
+}
+
+/* What was found and is older than the prompt goes first; the prompt waits in its place. */
+static void put_first_things_first(Flow *f)
+{
+        static const char *const swapped[] = {"n", "user", "ts", "text"};
+        json_t *turn = json_object_get(flow_data(f), "turn"),
+               *first = json_array_get(json_at(flow_data(f), "queue"), 0);
+
+        if (!json_str(first, "ts") || !json_str(turn, "ts") ||
+            ts_compare(json_str(first, "ts"), json_str(turn, "ts")) > 0)
+                return;
+        session_queue_push(f, json_str_or(turn, "user", ""), json_str(turn, "ts"),
+                           json_str_or(turn, "text", ""));
+        first = session_queue_pop(f);
+        for (size_t i = 0; i < ELEMENTSOF(swapped); i++)
+                json_object_set(turn, swapped[i], json_object_get(first, swapped[i]));
+        json_decref(first);
+}
+
+bool session_looked(Flow *f, const FlowEvent *ev)
+{
+        _cleanup_free_ char *tag = look_tag(f);
+        json_t *turn = json_object_get(flow_data(f), "turn");
+
+        if (!json_bool(turn, "looking") ||
+            (!flow_event_is_timer(ev, "doubt") && !flow_event_is_ask(ev, GATEWAY_CATCH_UP, tag)))
+                return false;
+        json_object_del(turn, "looking");
+        flow_timer_cancel(f, "doubt");
+        put_first_things_first(f);
+        return true;
+}
+
+/* ---- what came meanwhile ---- */
 
 static void note_stale(Flow *f, const FlowEvent *ev)
 {

@@ -3,8 +3,12 @@
 
 #include "flow/flow.h"
 
-/* A message of the history was taken: it is counted for the line that slack.caught_up brings. No-op for live
- * ones. */
+/* A message was taken. One of the history is counted for the line that slack.caught_up brings; one that was
+ * heard in doubt lets the thread be read before the next prompt. */
 void session_away_note(Flow *f, const FlowEvent *ev);
+/* Before a prompt goes to OpenCode. True: the thread is read first, for two seconds at most; session_looked()
+ * tells of the end, after which it is said what was said first. */
+bool session_look_first(Flow *f);
+bool session_looked(Flow *f, const FlowEvent *ev);
 /* slack.withheld, slack.stale, slack.deleted, slack.caught_up. FLOW_IGNORE: the event is not such. */
 FlowVerdict session_take_away_event(Flow *f, const FlowEvent *ev);

@@ -6,7 +6,8 @@
  * model, last_message_id, online}, names: {U…: name}, queue: [{n, user, ts, text}], n_prompts, n_turns, turn:
  * {no, n, user, ts, text, message_id, foreign, asked, started_ms, idle_looks, view} | absent, open: {ref:
  * {what}}, tokens, cost, card, progress,
- * away: {n, first, last, n_stale, stale} | absent} */
+ * away: {n, first, last, n_stale, stale} | absent, heard: ts of the last message,
+ * look_from: ts from which its thread is to be read before the next prompt | absent} */
 #pragma once
 
 #include "core/cards.h"

@@ -230,6 +230,37 @@ static void test_a_session_says_what_came(void **state)
         assert_int_equal(desk_times(d, "does not go to the agent"), 2);
 }
 
+/* Something before the reply may not have been heard: it is looked for, and what was said first goes first.
+ */
+static void test_a_look_before_the_prompt(void **state)
+{
+        _cleanup_json_ json_t *row = NULL;
+        Desk *d = *state;
+
+        start_session(d);
+        row = desk_flow(d, "session");
+        desk_tell(d, "oc:ses_1", NULL, "oc.session.idle", "{'session_id':'ses_1'}");
+        desk_end(
+                d, desk_held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+                "{'status':{'type':'idle'},'messages':[{'id':'%s','role':'user','text':'x'},{'id':'a','role':'assistant',"
+                "'completed_ms':5,'finish':'stop','text':'done'}]}",
+                json_str_or(row, "data.turn.message_id", ""));
+        desk_expect(d, "session", "step", "idle");
+        desk_tell(d, SESSION, NULL, "slack.message",
+                  "{'user':'U0ANN','ts':'9.000000','text':'go','doubt':true}");
+        assert_int_equal(desk_n_held(d, OPENCODE_SESSION_MESSAGE), 0);
+        assert_string_equal(page_arg(d, "ts"), "1.1");
+        assert_string_equal(page_arg(d, "from"), "1.1");
+        desk_tell(d, SESSION, NULL, "slack.message",
+                  "{'user':'U0ANN','ts':'5.000000','text':'the blue one','late':true}");
+        page(d, "{'concerned':['1.1'],'missing':[]}");
+        assert_string_equal(json_str(desk_held(d, OPENCODE_SESSION_MESSAGE, 0)->args, "text"),
+                            "the blue one");
+        desk_expect(d, "session", "data.queue.0.text", "go");
+        desk_expect(d, "session", "data.turn.ts", "5.000000");
+        desk_expect(d, "session", "data.look_from", "(none)");
+}
+
 static void test_a_word_is_offered(void **state)
 {
         Desk *d = *state;
@@ -265,6 +296,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_many_old_threads, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_failures_and_wishes_meanwhile, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_session_says_what_came, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_look_before_the_prompt, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_word_is_offered, setup, teardown),
         };
 

@@ -42,7 +42,8 @@
  *   request.opened  {ref, what}       permission, question → session
  *   request.closed  {ref}             likewise
  *   slack.caught_up {}                catchup → session: its thread has been read
- * slack.start and slack.message carry "late": true when they were found in the history. */
+ * slack.start and slack.message carry "late": true when they were found in the history, "doubt": true when
+ * they were heard while something before them may not have been. */
 #pragma once
 
 #include "flow/flow.h"

@@ -705,10 +705,15 @@ static FlowVerdict on_working(Flow *f, const FlowEvent *ev)
                 session_show_card(f);
                 session_show_progress(f, PROGRESS_WORKING, NULL, ASK_PRIORITY_NORMAL);
                 if (!json_bool(turn, "foreign")) {
-                        session_ask_prompt(f);
+                        if (!session_look_first(f))
+                                session_ask_prompt(f);
                         flow_timer(f, "look", SESSION_LOOK_ANYWAY_MS);
                 } else
                         session_look(f); /* it may have ended before we knew that it began */
+                return FLOW_STAY;
+        }
+        if (session_looked(f, ev)) {
+                session_ask_prompt(f);
                 return FLOW_STAY;
         }
         v = on_turn_event(f, ev, false);
