@@ -29,7 +29,10 @@ bool chat_arg_array(const ApiCall *c, const char *name, const json_t **ret)
 
 static json_t *invalid_blocks(json_t *errors /* stolen */)
 {
-        json_t *answer = api_invalid_list("invalid_blocks", json_incref(errors));
+        /* Tables are kept as attachments, and it is there that a second one is refused (reference §4.2). */
+        bool table = str_starts_with(json_str_or(errors, "0", ""), "only_one_table_allowed");
+        json_t *answer =
+                api_invalid_list(table ? "invalid_attachments" : "invalid_blocks", json_incref(errors));
 
         json_object_set_new(answer, "errors", errors);
         return answer;

@@ -1,4 +1,5 @@
 /* conversations.*, what only reads: reference §3.2, §3.4 and Appendix A. */
+#include "agents-channels.h"
 #include "api.h"
 
 #include "args.h"
@@ -23,6 +24,8 @@ static json_t *conversations_info(ApiCall *c)
         channel = render_channel(c, ch, arg_bool(c->args, "include_num_members", false));
         if (arg_bool(c->args, "include_locale", false))
                 json_put_str(channel, "locale", "en-US");
+        if (code_channels_find(c->l->code_channels, ch->id))
+                json_object_set_new(channel, "properties", code_channels_properties(c->l, ch->id));
         return json_pack("{s:b,s:o}", "ok", 1, "channel", channel);
 }
 

@@ -10,8 +10,7 @@ static json_t *check_view(ApiCall *c, const char *wanted_type, const json_t **re
 {
         const json_t *view = json_object_get(c->args, "view");
         _cleanup_free_ char *text = json_dump(view);
-        json_t *errors, *answer, *messages, *item;
-        size_t i;
+        json_t *errors;
 
         *ret = view;
         if (!json_is_object(view))
@@ -19,19 +18,12 @@ static json_t *check_view(ApiCall *c, const char *wanted_type, const json_t **re
         if (strlen(text) > VIEW_BYTES_MAX)
                 return api_error("view_too_large");
         if (wanted_type && json_str(view, "type") && !str_equal(json_str(view, "type"), wanted_type))
-                return api_invalid_arguments("invalid type for this method [json-pointer:/view/type]");
+                return api_invalid_arguments("must be a valid enum value [json-pointer:/view/type]");
         errors = blocks_check_view(view);
-        if (json_array_size(errors) == 0) {
-                json_decref(errors);
-                return NULL;
-        }
-        answer = api_error("invalid_arguments");
-        messages = json_array();
-        json_array_foreach (errors, i, item)
-                json_array_append_new(messages, json_sprintf("[ERROR] %s", json_string_value(item)));
-        json_object_set_new(answer, "response_metadata", json_pack("{s:o}", "messages", messages));
+        if (json_array_size(errors) > 0)
+                return api_invalid_list("invalid_arguments", errors);
         json_decref(errors);
-        return answer;
+        return NULL;
 }
 
 static json_t *done(ApiCall *c, const View *view)
@@ -42,17 +34,21 @@ static json_t *done(ApiCall *c, const View *view)
 
 static json_t *open_or_push(ApiCall *c, bool push)
 {
+        const char *id = arg_str(c->args, "trigger_id"), *error;
         const json_t *body;
         json_t *answer = check_view(c, "modal", &body);
         const Trigger *trigger;
-        const char *error;
         View *view;
 
         if (answer)
                 return answer;
-        /* A refused view costs the trigger too: Slack looks at it after the arguments. */
-        error = tickets_redeem_trigger(c->l->tickets, arg_str(c->args, "trigger_id"), c->l->state->clock_ms(),
-                                       &trigger);
+        /* A function's interactivity pointer is worth a trigger, and looks like one here. */
+        if (str_empty(id))
+                id = arg_str(c->args, "interactivity_pointer");
+        if (str_empty(id))
+                return api_invalid_arguments("missing required field: trigger_id");
+        /* Arguments are looked at first: a refused view does not cost the trigger. */
+        error = tickets_redeem_trigger(c->l->tickets, id, c->l->state->clock_ms(), &trigger);
         if (!error)
                 error = push ? views_push(c->l->views, c->l->state, trigger->user, body, &view)
                              : views_open(c->l->views, c->l->state, trigger->user, body, &view);
@@ -96,7 +92,9 @@ static json_t *views_publish_method(ApiCall *c)
 
         if (answer)
                 return answer;
-        if (!user)
+        if (!c->l->switches.home_tab)
+                return api_error("not_enabled");
+        if (!user || !str_equal(user->id, arg_str(c->args, "user_id")))
                 return api_invalid_arguments("invalid `user_id`");
         view = views_find_home(c->l->views, user->id);
         if (view && !str_empty(hash) && !str_equal(hash, view->hash))

@@ -56,7 +56,7 @@ static const Rule section[] = {
         {"text", RULE_TEXT, OPTIONAL, 1, 3000, NULL},
         {"fields", RULE_ARRAY, OPTIONAL, 1, 10, "field"},
         {"accessory", RULE_OBJECT, OPTIONAL, 0, 0,
-         "button|overflow|image|workflow_button|plain_text_input|" SELECTS "|" PICKERS},
+         "button|overflow|image|workflow_button|" SELECTS "|" PICKERS},
         {"expand", RULE_BOOL, OPTIONAL, NOTHING},
 };
 static const Rule header[] = {
@@ -70,7 +70,7 @@ static const Rule context[] = {
 };
 static const Rule actions[] = {
         {"elements", RULE_ARRAY, REQUIRED, 1, 25,
-         "button|overflow|workflow_button|plain_text_input|rich_text_input|" SELECTS "|" PICKERS},
+         "button|overflow|workflow_button|rich_text_input|" SELECTS "|" PICKERS},
 };
 static const Rule context_actions[] = {
         {"elements", RULE_ARRAY, REQUIRED, 1, 5, "feedback_buttons|icon_button"},

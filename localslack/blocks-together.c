@@ -1,5 +1,6 @@
 #include "blocks-check.h"
 
+#include "blocks-rules.h"
 #include "blocks.h"
 
 #define TABLE_TEXT_MAX 10000
@@ -175,9 +176,23 @@ static void check_number_input(BlocksCheck *c, const json_t *obj)
         check_number(c, obj, "initial_value");
 }
 
+/* Files are asked for in modals only. */
+static void check_file_input(BlocksCheck *c, const json_t *obj)
+{
+        size_t up;
+
+        (void) obj;
+        if (c->surface == ON_MODAL)
+                return;
+        up = blocks_enter(c, "type");
+        blocks_complain(c, NULL, "unsupported type: file_input");
+        blocks_leave(c, up);
+}
+
 static void check_card(BlocksCheck *c, const json_t *obj)
 {
-        if (!blocks_has(obj, "hero_image") && !blocks_has(obj, "title") && !blocks_has(obj, "actions") && !blocks_has(obj, "body"))
+        if (!blocks_has(obj, "hero_image") && !blocks_has(obj, "title") && !blocks_has(obj, "actions") &&
+            !blocks_has(obj, "body"))
                 blocks_complain(c, json_pack("{s:s}", "type", "any_of"),
                                 "failed to match any allowed schemas");
 }
@@ -226,6 +241,7 @@ void blocks_check_together(BlocksCheck *c, const json_t *obj, const char *type)
                 {"rich_text_input", check_rich_input},
                 {"number_input", check_number_input},
                 {"table|data_table", check_table},
+                {"file_input", check_file_input},
                 {"card", check_card},
                 {"container", check_container},
                 {"plan", check_plan},

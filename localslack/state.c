@@ -415,6 +415,19 @@ static void sweep(Channel *c)
         }
 }
 
+static Message *append(Channel *c, Message *m, Message *parent)
+{
+        if (parent) {
+                m->parent = parent;
+                push(&parent->replies, &parent->n_replies, &parent->size_replies, m);
+        }
+        push(&c->messages, &c->n_messages, &c->size_messages, m);
+        if (c->n_messages > STATE_MESSAGES_MAX)
+                evict_oldest(c);
+        sweep(c);
+        return m;
+}
+
 Message *state_add_message(State *s, Channel *c, json_t *body, Message *parent)
 {
         Message *m = mem_new(Message);
@@ -425,14 +438,24 @@ Message *state_add_message(State *s, Channel *c, json_t *body, Message *parent)
         if (parent) {
                 json_put_str(body, "thread_ts", parent->ts);
                 json_put_str(body, "parent_user_id", json_str_or(message_body(parent), "user", ""));
-                m->parent = parent;
-                push(&parent->replies, &parent->n_replies, &parent->size_replies, m);
         }
-        push(&c->messages, &c->n_messages, &c->size_messages, m);
-        if (c->n_messages > STATE_MESSAGES_MAX)
-                evict_oldest(c);
-        sweep(c);
-        return m;
+        return append(c, m, parent);
+}
+
+Message *state_restore_message(Channel *c, json_t *body, Message *parent)
+{
+        const char *ts = json_str(body, "ts");
+        Message *m;
+
+        if (!state_ts_valid(ts) ||
+            (c->n_messages > 0 && strcmp(c->messages[c->n_messages - 1]->ts, ts) >= 0)) {
+                json_decref(body);
+                return NULL;
+        }
+        m = mem_new(Message);
+        memcpy(m->ts, ts, sizeof(m->ts));
+        m->kept_body = body;
+        return append(c, m, parent);
 }
 
 size_t channel_lower_bound(const Channel *c, const char *ts)

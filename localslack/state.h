@@ -134,6 +134,9 @@ bool state_token_revoked(const State *s, const char *token);
 
 /* Appends `body` (stolen) with a new ts; `parent` makes it a reply. Sets ts, thread_ts and parent_user_id. */
 Message *state_add_message(State *s, Channel *c, json_t *body, Message *parent);
+/* The same for a message that was saved: it keeps its ts, which must be newer than the channel's newest.
+ * NULL: it is not. `body` is stolen in both cases. */
+Message *state_restore_message(Channel *c, json_t *body, Message *parent);
 Message *channel_find_message(const Channel *c, const char *ts);
 /* Index of the first message with a ts not below `ts`. */
 size_t channel_lower_bound(const Channel *c, const char *ts);
@@ -163,3 +166,8 @@ void state_remove_ephemeral(State *s, Ephemeral *e);
 /* client_msg_id: what was posted under it before; false when it is new. */
 bool state_find_client_msg_id(const State *s, const char *id, const char **ret_channel, const char **ret_ts);
 void state_note_client_msg_id(State *s, const char *id, const char *channel, const char *ts);
+
+/* All of it as JSON (new), and back: what `s` holds is replaced, its clock stays. False: that is not what
+ * state_save() gave, and `s` is as it was. */
+json_t *state_save(const State *s);
+bool state_load(State *s, const json_t *saved);

@@ -129,22 +129,21 @@ const char *views_push(Views *v, State *s, const char *user, const json_t *body,
         _cleanup_free_ char *root = NULL, *previous = NULL;
         size_t depth = 0;
 
+        if (!top)
+                return "not_found";
         if (external_id_taken(v, body, NULL))
                 return "duplicate_external_id";
         for (size_t i = 0; i < v->n; i++)
                 depth += !v->all[i]->is_home && str_equal(v->all[i]->user, user);
         if (depth >= VIEWS_STACK_MAX)
                 return "push_limit_reached";
-        if (top) {
-                root = mem_strdup(top->root_id);
-                previous = mem_strdup(top->id);
-        }
+        /* Copied: at VIEWS_MAX the oldest view goes, which may be the root. */
+        root = mem_strdup(top->root_id);
+        previous = mem_strdup(top->id);
         *ret = add(v, s, user, body);
-        if (root) {
-                free((*ret)->root_id);
-                (*ret)->root_id = take(root);
-                (*ret)->previous_id = take(previous);
-        }
+        free((*ret)->root_id);
+        (*ret)->root_id = take(root);
+        (*ret)->previous_id = take(previous);
         return NULL;
 }
 
@@ -203,4 +202,66 @@ json_t *view_render(const View *view, const json_t *values)
         json_object_set_new(state, "values", values ? json_incref((json_t *) values) : json_object());
         json_object_set_new(out, "state", state);
         return out;
+}
+
+json_t *views_save(const Views *v)
+{
+        json_t *out = json_array();
+
+        for (size_t i = 0; i < v->n; i++) {
+                const View *view = v->all[i];
+
+                json_array_append_new(out,
+                                      json_pack("{s:s,s:s,s:s,s:s,s:s*,s:b,s:I,s:O}", "id", view->id, "user",
+                                                view->user, "hash", view->hash, "root_id", view->root_id,
+                                                "previous_id", view->previous_id, "is_home", view->is_home,
+                                                "n_hash", (json_int_t) view->n_hash, "body", view->body));
+        }
+        return out;
+}
+
+static View *load_view(const json_t *in)
+{
+        static const char *const needed[] = {"id", "user", "hash", "root_id"};
+        View *view;
+
+        for (size_t i = 0; i < ELEMENTSOF(needed); i++)
+                if (!json_str(in, needed[i]))
+                        return NULL;
+        if (!json_is_object(json_object_get(in, "body")))
+                return NULL;
+        view = mem_new(View);
+        view->id = mem_strdup(json_str(in, "id"));
+        view->user = mem_strdup(json_str(in, "user"));
+        view->hash = mem_strdup(json_str(in, "hash"));
+        view->root_id = mem_strdup(json_str(in, "root_id"));
+        view->previous_id = mem_strdup(json_str(in, "previous_id"));
+        view->is_home = json_bool(in, "is_home");
+        view->n_hash = (uint64_t) json_int(in, "n_hash", 0);
+        view->body = json_deep_copy(json_object_get(in, "body"));
+        return view;
+}
+
+bool views_load(Views *v, const json_t *saved)
+{
+        Views *loaded = views_new(), old;
+        bool fine = json_is_array(saved) && json_array_size(saved) <= VIEWS_MAX;
+        size_t i;
+        json_t *item;
+
+        json_array_foreach ((json_t *) saved, i, item) {
+                View *view = fine ? load_view(item) : NULL;
+
+                if (view)
+                        loaded->all[loaded->n++] = view;
+                else
+                        fine = false;
+        }
+        if (fine) {
+                old = *v;
+                *v = *loaded;
+                *loaded = old;
+        }
+        views_free(loaded);
+        return fine;
 }

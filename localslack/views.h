@@ -30,8 +30,8 @@ View *views_find_home(const Views *v, const char *user);
 /* The modal on top of this person's stack; NULL when none is open. */
 View *views_find_top(const Views *v, const char *user);
 
-/* NULL and the view, or Slack's error: duplicate_external_id, push_limit_reached. `body` is copied. A new
- * root modal replaces the stack that the person had open. */
+/* NULL and the view, or Slack's error: duplicate_external_id, push_limit_reached; not_found of a push where
+ * no modal is open. `body` is copied. A new root modal replaces the stack that the person had open. */
 const char *views_open(Views *v, State *s, const char *user, const json_t *body, View **ret);
 const char *views_push(Views *v, State *s, const char *user, const json_t *body, View **ret);
 const char *views_publish(Views *v, State *s, const char *user, const json_t *body, View **ret);
@@ -42,3 +42,7 @@ void views_close_stack(Views *v, const char *user);
 
 /* As Slack shows it; `values` becomes state.values (borrowed, NULL = none). */
 json_t *view_render(const View *view, const json_t *values);
+
+/* As state_save() and state_load(). */
+json_t *views_save(const Views *v);
+bool views_load(Views *v, const json_t *saved);

@@ -625,23 +625,28 @@ static void test_manifest(void **state)
         static const struct {
                 const char *manifest, *pointer; /* of the first error, or NULL */
         } rows[] = {
-                {"{\\" display_information\\":{\\" name\\":\\" Octo\\"}}", NULL},
+                {"{'display_information':{'name':'Octo'}}", NULL},
                 {"{}", ""},
                 {"nonsense", ""},
-                {"{\\" display_information\\":{\\" name\\":\\" Octo\\"},\\" settings\\":{\\" interactivity\\":"
-                                                                                                            "{\\" is_enabled\\":true}}}",
+                {"{'display_information':{'name':'Octo'},'settings':{'interactivity':{'is_enabled':true}}}",
                  "/settings/interactivity"},
-                {"{\\" display_information\\":{\\" name\\":\\" Octo\\"},\\" features\\":{\\" slash_commands\\":"
-                                                                                                             "[{\\" command\\":\\" octo\\",\\" description\\":\\"d\\"}]}}",
+                {"{'display_information':{'name':'Octo'},'features':{'slash_commands':"
+                 "[{'command':'octo','description':'d'}]}}",
                  "/features/slash_commands/0"},
         };
         Local *l = calls_new();
 
         (void) state;
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                _cleanup_free_ char *args = mem_printf("{'manifest':'%s'}", rows[i].manifest);
-                _cleanup_json_ json_t *answer = calls_run(l, "xoxe.xoxp-1", "apps.manifest.validate", args);
+                _cleanup_free_ char *text = mem_strdup(rows[i].manifest), *args_text = NULL;
+                _cleanup_json_ json_t *args = NULL, *answer = NULL;
 
+                for (char *p = text; *p; p++)
+                        if (*p == '\'')
+                                *p = '"';
+                args = json_pack("{s:s}", "manifest", text);
+                args_text = json_dump(args);
+                answer = calls_run(l, "xoxe.xoxp-1", "apps.manifest.validate", args_text);
                 assert_int_equal(json_bool(answer, "ok"), rows[i].pointer == NULL);
                 if (rows[i].pointer)
                         assert_string_equal(json_str(answer, "errors.0.pointer"), rows[i].pointer);

@@ -119,7 +119,6 @@ static void test_good(void **state)
                 INPUT("{'type':'number_input','is_decimal_allowed':true,'min_value':'-1.5','max_value':'7','initial_value':'0'}"),
                 INPUT("{'type':'email_text_input','initial_value':'a@b'}"),
                 INPUT("{'type':'url_text_input','initial_value':'https://x'}"),
-                INPUT("{'type':'file_input','filetypes':['png'],'max_files':10}"),
         };
 
         (void) state;
@@ -265,8 +264,10 @@ static void test_bad(void **state)
                  "missing required field: is_decimal_allowed [json-pointer:/blocks/0/element]"},
                 {INPUT("{'type':'number_input','is_decimal_allowed':false,'min_value':'1.5'}"),
                  "input must be a valid: number [json-pointer:/blocks/0/element/min_value]"},
-                {INPUT("{'type':'file_input','max_files':11}"),
-                 "must be less than 10 [json-pointer:/blocks/0/element/max_files]"},
+                {INPUT("{'type':'file_input'}"),
+                 "unsupported type: file_input [json-pointer:/blocks/0/element/type]"},
+                {ACTION("{'type':'plain_text_input'}"),
+                 "unsupported type: plain_text_input [json-pointer:/blocks/0/elements/0/type]"},
                 {"[{'type':'input','label':" T(
                          "A") ",'element':{'type':'plain_text_input','focus_on_load':true}},"
                               "{'type':'input','label':" T(
@@ -353,6 +354,12 @@ static void test_views(void **state)
                 {"{'type':'modal','title':" T("t") ",'blocks':[{'type':'container','title':" T(
                          "t") ",'child_blocks':" INPUT("{'type':'plain_text_input'}") "}]}",
                  "missing required field: submit [json-pointer:/view]"},
+                {"{'type':'modal','title':" T("t") ",'submit':" T("s") ",'blocks':" INPUT(
+                         "{'type':'file_input','filetypes':['png'],'max_files':10}") "}",
+                 NULL},
+                {"{'type':'modal','title':" T("t") ",'submit':" T("s") ",'blocks':" INPUT(
+                         "{'type':'file_input','max_files':11}") "}",
+                 "must be less than 10 [json-pointer:/view/blocks/0/element/max_files]"},
                 {"'x'", "must provide an object [json-pointer:/view]"},
         };
 

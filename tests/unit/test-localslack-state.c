@@ -225,6 +225,143 @@ static void test_views(void **state)
         views_free(v);
 }
 
+static void test_rest_of_a_channel(void **state)
+{
+        _cleanup_(state_freep) State *s = state_new("octo", clock_fake);
+        Channel *c = state_find_channel(s, "general");
+        const Message *m = state_add_message(s, c, body("U0ANN", "x"), NULL);
+        char name[32], ts[STATE_TS_SIZE];
+
+        (void) state;
+        assert_true(channel_remove_member(c, "U0ANN"));
+        assert_false(channel_remove_member(c, "U0ANN"));
+        for (int i = 0; i < 3 * STATE_NAMES_KEPT; i++) {
+                snprintf(name, sizeof(name), "name-%d", i);
+                channel_rename(c, name);
+        }
+        assert_int_equal(json_array_size(c->previous_names), STATE_NAMES_KEPT);
+        assert_string_equal(json_str(c->previous_names, "0"), "name-58");
+        memcpy(ts, m->ts, sizeof(ts));
+        assert_true(channel_add_pin(c, ts, "U0BOB", 1));
+        assert_false(channel_add_pin(c, ts, "U0BOB", 1));
+        for (int i = 1; i < STATE_PINS_MAX; i++) {
+                m = state_add_message(s, c, body("U0ANN", "x"), NULL);
+                assert_true(channel_add_pin(c, m->ts, "U0BOB", 1));
+        }
+        m = state_add_message(s, c, body("U0ANN", "x"), NULL);
+        assert_false(channel_add_pin(c, m->ts, "U0BOB", 1));
+        state_remove_message(s, c, channel_find_message(c, ts)); /* its pin goes with it */
+        assert_true(channel_add_pin(c, m->ts, "U0BOB", 1));
+        for (int i = 0; i < 2 * STATE_REVOKED_MAX; i++) {
+                snprintf(name, sizeof(name), "xoxb-%d", i);
+                state_revoke_token(s, name);
+                assert_true(state_token_revoked(s, name));
+        }
+        assert_false(state_token_revoked(s, "xoxb-0"));
+}
+
+/* A workspace with something of everything. */
+static State *furnished(void)
+{
+        State *s = state_new("octo", clock_fake);
+        Channel *c = state_find_channel(s, "general");
+        Message *root = state_add_message(s, c, body("U0ANN", "root"), NULL);
+
+        state_add_message(s, c, body("U0BOB", "reply"), root);
+        message_add_reaction(root, "eyes", "U0BOB");
+        channel_add_pin(c, root->ts, "U0ANN", 7);
+        channel_rename(c, "general-2");
+        channel_note_set(&c->topic, "t", "U0ANN", 8);
+        c->is_archived = true;
+        json_array_append_new(c->bookmarks, json_pack("{s:s}", "id", "Bk1"));
+        json_object_set_new(c->last_read, "U0ANN", json_string(root->ts));
+        state_find_user(s, "U0BOB")->is_deleted = true;
+        mem_strset(&state_find_user(s, "U0ANN")->title, "Head of Coffee");
+        state_add_ephemeral(s, c->id, "U0ANN", body("U0BOT", "psst"));
+        state_note_client_msg_id(s, "id-1", c->id, root->ts);
+        state_revoke_token(s, "xoxb-old");
+        return s;
+}
+
+static void test_save_and_load(void **state)
+{
+        _cleanup_(state_freep) State *s = furnished(), *t = state_new("other", clock_fake);
+        _cleanup_json_ json_t *saved = state_save(s), *again = NULL;
+        const Channel *c;
+        char ts[STATE_TS_SIZE], after[STATE_TS_SIZE];
+
+        (void) state;
+        assert_true(state_load(t, saved));
+        again = state_save(t);
+        assert_true(json_equal(saved, again));
+        c = state_find_channel(t, "general-2");
+        assert_int_equal(c->messages[0]->n_replies, 1);
+        assert_ptr_equal(c->messages[1]->parent, c->messages[0]);
+        assert_true(state_token_revoked(t, "xoxb-old"));
+        /* What comes next is newer than all that there was. */
+        state_next_ts(s, ts);
+        state_next_ts(t, after);
+        assert_string_equal(ts, after);
+}
+
+static void test_load_of_nonsense(void **state)
+{
+        static const struct {
+                const char *path, *key; /* the member that is broken */
+                const char *value;
+        } rows[] = {
+                {NULL, "version", "2"},
+                {NULL, "users", "{}"},
+                {NULL, "users", "[{}]"},
+                {NULL, "channels", "[{\"id\":\"C1\"}]"},
+                {NULL, "channels", "[{\"id\":\"C1\",\"kind\":9}]"},
+                {NULL, "channels", "[{\"id\":\"C1\",\"kind\":0},{\"id\":\"C1\",\"kind\":0}]"},
+                {NULL, "ephemerals", "[1]"},
+                {"channels.0", "messages", "[{\"body\":{\"ts\":\"1\"}}]"},
+                {"channels.0", "messages",
+                 "[{\"body\":{\"ts\":\"1700000000.000002\"}},{\"body\":{\"ts\":\"1700000000.000001\"}}]"},
+        };
+        _cleanup_(state_freep) State *s = furnished(), *t = state_new("other", clock_fake);
+        _cleanup_json_ json_t *before = state_save(t);
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_json_ json_t *saved = state_save(s), *deep = json_deep_copy(saved), *now = NULL;
+                json_t *at = rows[i].path ? (json_t *) json_at(deep, rows[i].path) : deep;
+
+                json_object_set_new(at, rows[i].key, json_loads(rows[i].value, JSON_DECODE_ANY, NULL));
+                assert_false(state_load(t, deep));
+                now = state_save(t);
+                assert_true(json_equal(before, now));
+        }
+}
+
+static void test_views_saved(void **state)
+{
+        _cleanup_(state_freep) State *s = state_new("octo", clock_fake);
+        Views *v = views_new(), *w = views_new();
+        json_t *modal = json_pack("{s:s,s:[]}", "type", "modal", "blocks"), *saved, *again;
+        View *view;
+
+        (void) state;
+        assert_null(views_open(v, s, "U0ANN", modal, &view));
+        assert_null(views_push(v, s, "U0ANN", modal, &view));
+        assert_null(views_publish(v, s, "U0BOB", modal, &view));
+        assert_string_equal(views_push(v, s, "U0BOB", modal, &view), "not_found"); /* no modal is open */
+        saved = views_save(v);
+        assert_true(views_load(w, saved));
+        again = views_save(w);
+        assert_true(json_equal(saved, again));
+        json_array_append_new(saved, json_object());
+        assert_false(views_load(w, saved));
+        assert_int_equal(w->n, 3);
+        json_decref(modal);
+        json_decref(saved);
+        json_decref(again);
+        views_free(v);
+        views_free(w);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -232,7 +369,9 @@ int main(void)
                 cmocka_unit_test(test_channel_limit), cmocka_unit_test(test_metadata),
                 cmocka_unit_test(test_reactions),     cmocka_unit_test(test_directs_and_ephemerals),
                 cmocka_unit_test(test_triggers),      cmocka_unit_test(test_response_urls),
-                cmocka_unit_test(test_views),
+                cmocka_unit_test(test_views),         cmocka_unit_test(test_rest_of_a_channel),
+                cmocka_unit_test(test_save_and_load), cmocka_unit_test(test_load_of_nonsense),
+                cmocka_unit_test(test_views_saved),
         };
 
         json_setup();
