@@ -1,8 +1,10 @@
 /* assistant.threads.* and agents.sessions.*; reference §5.3, §5.4 and Appendix A. */
+#include "agents-channels.h"
 #include "agents.h"
 #include "api-chat.h"
 #include "args.h"
 #include "blocks.h"
+#include "channels.h"
 
 #define LOADING_MAX 10
 #define PROMPTS_MAX 4
@@ -144,6 +146,8 @@ static json_t *find_place(ApiCall *c, Channel **ret, const char **ret_thread_ts)
                 return api_error("channel_not_found");
         if (!channel_has_member(ch, c->user_id))
                 return api_error("not_authorized");
+        if (code_channels_find(c->l->code_channels, ch->id))
+                return str_empty(thread_ts) ? NULL : api_error("thread_ts_not_allowed");
         return str_empty(thread_ts) ? api_error("thread_ts_required") : NULL;
 }
 
@@ -197,6 +201,13 @@ static json_t *sessions_rename(ApiCall *c)
                 return api_error("session_not_found");
         if (blocks_count_chars(title) > TITLE_MAX)
                 return api_error("invalid_name");
+        if (ch->is_archived)
+                return api_error("is_archived");
+        if (!*thread_ts) { /* the session of a channel: it is renamed as well */
+                _cleanup_free_ char *name = code_channels_make_name(c->l->state, title);
+
+                channels_rename(c->l, ch, name, c->user_id);
+        }
         agents_set_session(c->l->agents, ch->id, thread_ts, json_str(session, "session"), title, NULL);
         return json_pack("{s:b,s:s}", "ok", 1, "title", title);
 }

@@ -29,6 +29,7 @@ typedef struct ApiMethods {
 ApiMethods api_chat_methods(void);
 ApiMethods api_stream_methods(void);
 ApiMethods api_agents_methods(void);
+ApiMethods api_agents_channels_methods(void);
 ApiMethods api_schedule_methods(void);
 ApiMethods api_conversations_methods(void);
 ApiMethods api_channels_methods(void);

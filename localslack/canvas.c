@@ -126,22 +126,25 @@ char *canvas_markdown(const Canvas *canvas)
         return out.data ? buf_take(&out) : mem_strdup("");
 }
 
-void canvas_set_markdown(Canvas *canvas, State *s, const char *markdown)
+size_t canvas_set_markdown(Canvas *canvas, State *s, const char *markdown)
 {
         json_t *before = canvas->sections, *section, *old;
-        size_t i, k;
+        size_t i, k, n_kept = 0, n_before = json_array_size(before), n_after;
 
         canvas->sections = split(markdown);
+        n_after = json_array_size(canvas->sections);
         /* What did not change keeps its id. */
         json_array_foreach (canvas->sections, i, section)
                 json_array_foreach (before, k, old)
                         if (str_equal(json_str(section, "markdown"), json_str(old, "markdown"))) {
                                 json_object_set(section, "id", json_object_get(old, "id"));
                                 json_array_remove(before, k);
+                                n_kept++;
                                 break;
                         }
         json_decref(before);
         canvas->updated_s = s->clock_ms() / 1000;
+        return MAX2(n_before, n_after) - n_kept;
 }
 
 static size_t find_section(const Canvas *canvas, const char *id)

@@ -49,7 +49,8 @@ const char *canvas_edit(Canvas *canvas, State *s, const json_t *change, char **r
  * contain the text (NULL: any). */
 json_t *canvas_find_sections(const Canvas *canvas, const json_t *types, const char *text);
 char *canvas_markdown(const Canvas *canvas); /* the whole; owned */
-void canvas_set_markdown(Canvas *canvas, State *s, const char *markdown);
+/* Replaces the content; sections that are the same keep their ids. Returns how many are not. */
+size_t canvas_set_markdown(Canvas *canvas, State *s, const char *markdown);
 
 CanvasLevel canvas_parse_level(const char *name); /* CANVAS_NONE: there is no such level */
 /* What this person may: as creator, by name, or as member of a channel. */

@@ -1,5 +1,6 @@
 #include "control-agents.h"
 
+#include "agents-channels.h"
 #include "agents.h"
 #include "delivery.h"
 #include "messages.h"
@@ -132,12 +133,45 @@ static json_t *change_context(Local *l, const json_t *in, const char **ret_error
         return json_pack("{s:s,s:s}", "channel", dm->id, "event_id", delivery_raise(l->delivery, event));
 }
 
+/* {"user", "channel", "key"}: a click into the context bar of a code channel. */
+static json_t *click_context_bar(Local *l, const json_t *in, const char **ret_error)
+{
+        const char *key = json_str(in, "key");
+        User *user;
+        Channel *ch;
+        json_t *item;
+        char event_ts[STATE_TS_SIZE];
+        size_t i;
+
+        *ret_error = need_place(l, in, &user, &ch);
+        if (*ret_error)
+                return NULL;
+        *ret_error = "there is no such action";
+        json_array_foreach ((json_t *) json_at(code_channels_find(l->code_channels, ch->id),
+                                               "code_channel.context_bar_items"),
+                            i, item) {
+                if (!str_equal(json_str(item, "key"), key) ||
+                    !str_equal(json_str(item, "item_type"), "action"))
+                        continue;
+                *ret_error = NULL;
+                state_next_ts(l->state, event_ts);
+                return json_pack("{s:s}", "event_id",
+                                 delivery_raise(l->delivery,
+                                                json_pack("{s:s,s:s,s:s,s:s,s:{s:s,s:s}}", "type",
+                                                          "code_channel_action", "channel", ch->id, "user",
+                                                          user->id, "event_ts", event_ts, "action", "key",
+                                                          key, "label", json_str_or(item, "label", ""))));
+        }
+        return NULL;
+}
+
 static const struct {
         const char *path;
         json_t *(*fn)(Local *l, const json_t *in, const char **ret_error);
 } acts[] = {
         {"agent_stop", stop},
         {"agent_rename", rename_session},
+        {"code_action", click_context_bar},
         {"assistant_open", open_assistant},
         {"assistant_context", change_context},
 };

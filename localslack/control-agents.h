@@ -5,8 +5,8 @@
 #include "local.h"
 #include "net/http-server.h"
 
-/* Answers `POST agent_stop`, `agent_rename`, `assistant_open` and `assistant_context`; false when `path` is
- * none of these, and nothing was done. */
+/* Answers `POST agent_stop`, `agent_rename`, `code_action`, `assistant_open` and `assistant_context`; false
+ * when `path` is none of these, and nothing was done. */
 bool control_agents_handle(Local *l, HttpRequest *req, const char *path, const json_t *in);
 
 /* The same without a request: a new answer, or NULL with *ret_error (static). */

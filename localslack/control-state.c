@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include "agents-channels.h"
 #include "agents.h"
 #include "delivery.h"
 #include "socketmode.h"
@@ -99,6 +100,7 @@ json_t *control_render_state(const Local *l, size_t limit)
         json_object_set_new(out, "views", render_views(l->views, false));
         json_object_set_new(out, "homes", render_views(l->views, true));
         json_object_update_new(out, agents_render(l->agents));
+        json_object_set_new(out, "code_channels", code_channels_render(l->code_channels));
         json_object_set_new(out, "canvases", canvases_render(l->canvases));
         json_object_set_new(out, "sockets", socketmode_render(l->sockets));
         json_object_set_new(out, "envelopes", delivery_counts(l->delivery));

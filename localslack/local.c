@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "agents-channels.h"
 #include "agents.h"
 #include "base/clock.h"
 #include "base/digest.h"
@@ -115,6 +116,7 @@ void local_init(Local *l, Loop *loop, const Options *options)
         local_apply_switches(l);
         l->streams = streams_new(l);
         l->agents = agents_new(l);
+        l->code_channels = code_channels_new();
         l->schedule = schedule_new(l);
         l->canvases = canvases_new();
 }
@@ -140,6 +142,7 @@ void local_deinit(Local *l)
         bench_free(l->bench);
         streams_free(l->streams);
         agents_free(l->agents);
+        code_channels_free(l->code_channels);
         schedule_free(l->schedule);
         canvases_free(l->canvases);
         feed_free(l->feed);
@@ -177,6 +180,7 @@ void local_reset_workspace(Local *l)
         rate_clear(l->rate);
         streams_clear(l->streams);
         agents_clear(l->agents);
+        code_channels_clear(l->code_channels);
         schedule_clear(l->schedule);
         canvases_clear(l->canvases);
 }

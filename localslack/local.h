@@ -21,6 +21,7 @@ typedef struct Bench Bench;
 typedef struct HttpDelivery HttpDelivery;
 typedef struct Streams Streams;
 typedef struct Agents Agents;
+typedef struct CodeChannels CodeChannels;
 typedef struct Schedule Schedule;
 
 /* Something that waits for a timer with a request in its hands. Member of a struct of its own; `drop` frees
@@ -49,6 +50,7 @@ typedef struct Local {
         HttpDelivery *http;
         Streams *streams;
         Agents *agents;
+        CodeChannels *code_channels;
         Schedule *schedule;
         Canvases *canvases;
         struct Scenario *scenario;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agents-channels.h"
 #include "agents.h"
 #include "base/clock.h"
 #include "canvas.h"
@@ -70,6 +71,14 @@ static bool load_canvases(Local *l, const json_t *in)
 {
         return canvases_load(l->canvases, in);
 }
+static json_t *save_code_channels(const Local *l)
+{
+        return code_channels_save(l->code_channels);
+}
+static bool load_code_channels(Local *l, const json_t *in)
+{
+        return code_channels_load(l->code_channels, in);
+}
 static json_t *save_switches(const Local *l)
 {
         return switches_render(&l->switches);
@@ -92,7 +101,8 @@ static const struct {
         {"state", save_state, load_state},          {"views", save_views, load_views},
         {"files", save_files, load_files},          {"streams", save_streams, load_streams},
         {"agents", save_agents, load_agents},       {"schedule", save_schedule, load_schedule},
-        {"canvases", save_canvases, load_canvases}, {"switches", save_switches, load_switches},
+        {"canvases", save_canvases, load_canvases}, {"code_channels", save_code_channels, load_code_channels},
+        {"switches", save_switches, load_switches},
 };
 
 json_t *snapshot_save(const Local *l)

@@ -98,6 +98,7 @@ const SwitchRow switch_rows[] = {
               "after which an assistant's status goes by itself: Slack's 2 min"),
         ON_OFF(agent, true, "the app is declared an agent; else suggested prompts are not_agent_app"),
         ON_OFF(file_events, false, "the app is subscribed to file_shared and file_deleted"),
+        ON_OFF(code_channels, true, "the workspace is enrolled in code channels; else feature_disabled"),
         ON_OFF(stop_events, true,
                "the app is subscribed to agent_session_stopped: its busy sessions have a Stop button"),
         ON_OFF(record_frames, true, "frames are recorded; off for measurements of the last microsecond"),

@@ -56,6 +56,7 @@ typedef struct Switches {
         int64_t status_life_ms;       /* of an assistant's status */
         bool agent;                   /* the app is declared an agent */
         bool file_events;             /* it is subscribed to file_shared and file_deleted */
+        bool code_channels;           /* the workspace takes part in code channels */
         bool stop_events;             /* it is subscribed to agent_session_stopped */
 } Switches;
 
