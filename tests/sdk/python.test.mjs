@@ -12,9 +12,9 @@ const DIR = fileURLToPath(new URL('python', import.meta.url));
 const BINARY = process.env.LOCALSLACK_BIN ?? fileURLToPath(new URL('../../build/localslack/localslack', import.meta.url));
 const TIMEOUT_MS = 120_000;
 
-/** Runs the tests of one module: {code, results: name → {ok, skipped, error}, log}. */
-async function runModule(python, module) {
-  const child = new Child(python, ['run.py', module], { cwd: DIR, env: { ...PYTHON_ENV, LOCALSLACK_BIN: BINARY } });
+/** Runs the tests of one class: {code, results: name → {ok, skipped, error}, log}. */
+async function runClass(python, name) {
+  const child = new Child(python, ['run.py', name], { cwd: DIR, env: { ...PYTHON_ENV, LOCALSLACK_BIN: BINARY } });
   const timer = setTimeout(() => child.kill9(), TIMEOUT_MS);
   const { code } = await child.exit;
   clearTimeout(timer);
@@ -31,19 +31,19 @@ if (note) {
   console.log(note);
   test('the Python SDKs', { skip: note });
 } else {
-  const modules = JSON.parse(execFileSync(python, ['run.py', '--list'], { cwd: DIR, env: PYTHON_ENV, encoding: 'utf8' }));
-  describe('the Python SDKs', { concurrency: 2 }, () => {
-    for (const [module, tests] of Object.entries(modules)) {
-      describe(module, () => {
+  const classes = JSON.parse(execFileSync(python, ['run.py', '--list'], { cwd: DIR, env: PYTHON_ENV, encoding: 'utf8' }));
+  describe('the Python SDKs', { concurrency: 4 }, () => {
+    for (const [name, tests] of Object.entries(classes)) {
+      describe(name, () => {
         let ran;
         before(async () => {
-          ran = await runModule(python, module);
+          ran = await runClass(python, name);
         });
         // What no test is to blame for: a localslack that ended badly, an import that failed.
-        after(() => assert.ok(ran.code === 0 || tests.some((name) => !ran.results.get(name)?.ok), ran.log.slice(-3000)));
-        for (const name of tests) {
-          test(`python ${name}`, (t) => {
-            const result = ran.results.get(name);
+        after(() => assert.ok(ran.code === 0 || tests.some((test) => !ran.results.get(test)?.ok), ran.log.slice(-3000)));
+        for (const one of tests) {
+          test(`python ${one}`, (t) => {
+            const result = ran.results.get(one);
             assert.ok(result, `it did not come to an end; the last lines:\n${ran.log.slice(-3000)}`);
             if (result.skipped) t.skip(result.skipped);
             else assert.ok(result.ok, result.error);
