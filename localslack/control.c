@@ -138,9 +138,12 @@ static void post_channels(ControlCall *c)
                 control_refuse(c, "the id is taken, or the workspace is full");
                 return;
         }
-        json_array_foreach (json_object_get(c->in, "members"), i, member)
-                if (state_find_user(c->l->state, json_string_value(member)))
-                        channel_add_member(ch, json_string_value(member));
+        json_array_foreach (json_object_get(c->in, "members"), i, member) {
+                const User *u = state_find_user(c->l->state, json_string_value(member));
+
+                if (u)
+                        channel_add_member(ch, u->id);
+        }
         feed_emit(c->l->feed, "channel", json_pack("{s:s}", "channel", ch->id));
         control_answer(c, json_pack("{s:b,s:s}", "ok", 1, "id", ch->id));
 }

@@ -135,8 +135,10 @@ test('ghosts are counted and swallow; a reset is seen; pongs stop', async () => 
   await end();
 });
 
-test('channels: archived, and the app thrown out', async () => {
+test('channels: members by name or id, archived, and the app thrown out', async () => {
   const { slack, end } = await withSocket();
+  const { id } = await slack.post('channels', { name: 'kitchen', members: ['ann', 'U0BOB', 'nobody'] });
+  assert.deepEqual((await slack.state()).channels.find((c) => c.id === id).members, ['U0ANN', 'U0BOB']);
   await slack.post('archive', { channel: 'general' });
   assert.equal((await call(slack, 'chat.postMessage', { channel: 'C0GENERAL', text: 'x' })).error, 'is_archived');
   await slack.post('archive', { channel: 'general', archive: false });
