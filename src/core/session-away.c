@@ -1,5 +1,6 @@
 #include "core/session-away.h"
 
+#include "connectors/slack/slack-asks.h"
 #include "core/cards-away.h"
 #include "core/catchup.h"
 #include "core/flows/flows.h"
@@ -117,18 +118,25 @@ static void say_away(Flow *f)
 {
         const json_t *a = json_at(flow_data(f), "away");
         PostedPlace thread = session_thread(f);
+        _cleanup_free_ char *lane = posted_lane(&thread);
+        json_t *message;
 
         if (!a)
                 return;
-        say_message_in_thread(f, &thread,
-                              card_away(&(AwayCard){
-                                      .n = (unsigned) json_int(a, "n", 0),
-                                      .first_ms = ts_to_ms(json_str(a, "first")),
-                                      .last_ms = ts_to_ms(json_str(a, "last")),
-                                      .now_ms = flow_now_ms(f),
-                                      .n_stale = (unsigned) json_int(a, "n_stale", 0),
-                                      .stale_ms = ts_to_ms(json_str(a, "stale")),
-                              }));
+        message = card_away(&(AwayCard){
+                .n = (unsigned) json_int(a, "n", 0),
+                .first_ms = ts_to_ms(json_str(a, "first")),
+                .last_ms = ts_to_ms(json_str(a, "last")),
+                .now_ms = flow_now_ms(f),
+                .n_stale = (unsigned) json_int(a, "n_stale", 0),
+                .stale_ms = ts_to_ms(json_str(a, "stale")),
+        });
+        /* Urgent: behind the answers it would announce what has been done. */
+        flow_ask(f, &(FlowAsk){.verb = SLACK_POST,
+                               .tag = "say",
+                               .lane = lane,
+                               .args = json_pack("{s:s, s:s, s:o}", "channel", thread.channel, "thread_ts",
+                                                 thread.thread_ts, "message", message)});
         json_object_del(flow_data(f), "away");
 }
 

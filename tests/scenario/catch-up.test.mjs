@@ -82,6 +82,7 @@ test('replies that came while the gateway was down are taken, once and in order'
   });
   for (const n of [1, 2, 3]) await thread.says(new RegExp(`Down ${n}\\.`), SLOW_MS);
   assert.deepEqual(promptsLike(/Down \d/).map((p) => p.text), ['say:Down 1.', 'say:Down 2.', 'say:Down 3.']);
+  await thread.wait('the line', (list) => list.some((m) => /came while I was away/.test(m.text)), SLOW_MS);
   const lines = await awayLines(thread);
   assert.equal(lines.length, 1);
   assert.match(lines[0].text, /^3 messages came while I was away \(\d\d:\d\d UTC(–\d\d:\d\d UTC)?\); I am going through them now\.$/);
@@ -292,5 +293,6 @@ test('killed in the middle of reading, it goes on with the page it was at', asyn
     promptsLike(/Killed \d/).map((p) => p.text),
     [1, 2, 3, 4, 5].map((n) => `say:Killed ${n}.`),
   );
+  await thread.wait('the line', (list) => list.some((m) => /^5 messages came while I was away/.test(m.text)), SLOW_MS);
   assert.equal((await awayLines(thread)).length, 1, 'and it is said once');
 });
