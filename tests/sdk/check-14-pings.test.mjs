@@ -80,17 +80,14 @@ describe('10.14 pings and bad connections', () => {
         await slack.waitFor(async () => (await opens(slack)) >= 2, { what: 'another connection', timeout_ms: 30_000 });
       }));
 
-    // The SDK gives a frozen peer 30 s to answer its close frame, which is not waited for here: that it has given up the
-    // socket is seen from the close frame it sends once the socket is read again.
-    test('gives a frozen socket up', async () => {
+    test('gives a frozen socket up, though its close frame is not answered', async () => {
       const slack = await start();
       const client = socketClient(slack, { clientPingTimeout: 200 });
       await client.start();
+      const again = nextEvent(client, 'connected', 50_000); // the SDK may give the peer 30 s for its close frame
       await slack.post('sockets', { action: 'freeze' });
-      await slack.waitFor(() => !client.websocket?.isActive(), { what: 'the client to notice', timeout_ms: 20_000 });
-      const again = nextEvent(client, 'connected', 20_000);
-      await slack.post('sockets', { action: 'thaw' });
       await again;
+      assert.deepEqual((await slack.state()).sockets.map((s) => s.state), ['frozen', 'live']);
       await client.disconnect();
       await slack.stop();
     });
