@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "sim-journal.h"
 #include "sim-world.h"
 
 static void prompt_text(char out[64], const Action *a, int n, const char *word)
@@ -119,6 +120,11 @@ static bool delete_card(Action *a)
                 if (m->user >= 0 || m->deleted || m->session != a->session)
                         continue;
                 m->deleted = true;
+                /* Whether it was there cannot be found out any more: it may come again, or not. */
+                for (size_t k = 0; k < m->n_answers; k++) {
+                        sim->plan->actions[m->answers[k]].n_answers = 0;
+                        sim->plan->actions[m->answers[k]].is_answer_due = false;
+                }
                 if (m->request >= 0)
                         oc.requests[m->request].card_deleted = true;
                 sim_trace("slack: a moderator deletes %s: %.60s", m->ts, m->text);
@@ -156,6 +162,19 @@ static bool perform(Action *a, int n)
         return false;
 }
 
+/* What is said in a thread that the gateway does not know yet (its start comes late, or the answer to the
+ * post of its first message is still out) is nobody's business there. */
+static bool is_early(const Action *a)
+{
+        const Thread *t = &slack.threads[a->session];
+        const OcSession *s = a->kind == ACT_FOREIGN ? opencode_session_of_thread(a->session) : NULL;
+        _cleanup_free_ char *address =
+                s ? mem_printf("oc:%s", s->id)
+                  : mem_printf("thread:%c%u:%s", t->channel == 2 ? 'D' : 'C', t->channel, t->ts);
+
+        return !sim_disk_flow_at(process_disk(), address);
+}
+
 void act(void *userdata)
 {
         int n = (int) (size_t) userdata;
@@ -163,5 +182,6 @@ void act(void *userdata)
 
         a->done_ms = sim_now_ms();
         sim_trace("people: U%u: %s (action %d, session %d)", a->user, action_name(a->kind), n, a->session);
+        a->was_early = is_early(a);
         a->was_done = perform(a, n);
 }

@@ -34,10 +34,15 @@ static int64_t up_at_ms, down_at_ms; /* when the last frame of each direction ar
 
 static void connect_soon(int64_t after_ms);
 
+static void print_bridge_id(char out[40], unsigned life)
+{
+        snprintf(out, 40, "00000000-0000-4000-8000-%012u", life);
+}
+
 /* ---- frames on the wire ---- */
 
 typedef struct Frame {
-        unsigned connection;
+        unsigned connection, life; /* of OpenCode's process, by which it is named */
         json_t *json;
 } Frame;
 
@@ -54,7 +59,7 @@ static void put_on_wire(SimOwner owner, int64_t *last_ms, LoopFn fn, json_t *jso
         int64_t arrives_ms = sim_now_ms() + sim_draw_ms(DRAW_NET, 1, 25);
         Frame *f = mem_new(Frame);
 
-        *f = (Frame){connection, json};
+        *f = (Frame){connection, oc.life, json};
         /* One after the other: two frames never arrive in the same millisecond, so that chance cannot turn
          * them. */
         *last_ms = MAX2(*last_ms + 1, arrives_ms);
@@ -73,8 +78,12 @@ static void on_at_gateway(void *userdata)
                                  field, why);
                 if (str_equal(json_str(f->json, "type"), "reply"))
                         process_take_reply(f->json);
-                else
-                        process_take_frame(plugin.bridge_id, f->json);
+                else {
+                        char bridge_id[40];
+
+                        print_bridge_id(bridge_id, f->life);
+                        process_take_frame(bridge_id, f->json);
+                }
         }
         frame_drop(f);
 }
@@ -180,7 +189,7 @@ static void on_acked(void *userdata)
         int64_t up_to = json_integer_value(f->json);
         size_t n = 0;
 
-        if (f->connection == connection) {
+        if (f->connection == connection && f->life == oc.life) {
                 while (n < plugin.n_held && plugin.held[n].seq <= up_to)
                         json_decref(plugin.held[n++].frame);
                 memmove(plugin.held, plugin.held + n, (plugin.n_held - n) * sizeof(*plugin.held));
@@ -357,7 +366,7 @@ static void forget_plugin(void)
         free(plugin.in_flight);
         free(plugin.answered);
         plugin = (Plugin){0};
-        snprintf(plugin.bridge_id, sizeof(plugin.bridge_id), "00000000-0000-4000-8000-%012u", oc.life);
+        print_bridge_id(plugin.bridge_id, oc.life);
 }
 
 void bridge_opencode_down(void)
@@ -398,7 +407,7 @@ bool bridge_is_settled(void)
 void bridge_world_init(void)
 {
         plugin = (Plugin){0};
-        snprintf(plugin.bridge_id, sizeof(plugin.bridge_id), "00000000-0000-4000-8000-%012u", 0u);
+        print_bridge_id(plugin.bridge_id, 0);
         connection = 0;
         is_wired = plugin_knows = gateway_knows = false;
 }

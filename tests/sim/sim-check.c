@@ -18,8 +18,9 @@ void check_world(void)
 
 static bool is_final(const SimRow *flow)
 {
-        static const char *const finals[][2] = {
-                {"session", "idle"}, {"session", "broken"}, {"permission", "over"}, {"question", "over"}};
+        static const char *const finals[][2] = {{"session", "idle"},    {"session", "broken"},
+                                                {"permission", "over"}, {"question", "over"},
+                                                {"catchup", "waiting"}, {"notice", "offering"}};
 
         for (size_t i = 0; i < ELEMENTSOF(finals); i++)
                 if (str_equal(flow->s[0], finals[i][0]) && str_equal(flow->s[1], finals[i][1]))
@@ -68,7 +69,7 @@ bool check_is_quiet(char *why, size_t size)
                         return false;
                 }
         for (const SimRow *t = sim_disk_rows(d, TABLE_TIMER); t; t = t->hh.next)
-                if (!str_equal(t->s[0], "forget")) {
+                if (!str_equal(t->s[0], "forget") && !str_equal(t->s[0], "stands")) {
                         snprintf(why, size, "a timer %s is set", t->s[0]);
                         return false;
                 }
@@ -145,11 +146,13 @@ static void check_request(const OcRequest *r)
 
         if (card && card->n_buttons > 0)
                 sim_fail("card left open", "%s: %s", r->id, card->text);
-        if (!data)
+        if (!data || r->is_moot)
                 return; /* told when nobody could hear it, and settled before anybody did */
-        if (r->state != OC_ANSWERED)
-                ok = !str_equal(state, "open") && !str_equal(state, "sending") &&
-                     (!str_equal(state, "answered") || !by);
+        if (r->state !=
+            OC_ANSWERED) /* that nobody waits any more counts as a rejection: whose does not matter */
+                ok = str_equal(state, "closed") ||
+                     (str_equal(state, "answered") && !json_at(data, "answers") &&
+                      str_equal(json_str_or(data, "reply", "reject"), "reject"));
         else if (!r->is_question)
                 ok = str_equal(state, "answered") && str_equal(json_str(data, "reply"), r->reply) &&
                      !by == !r->from_gateway;
@@ -168,6 +171,15 @@ static void check_request(const OcRequest *r)
 
 /* ---- every gesture has its outcome ---- */
 
+/* Where the clock jumps, the time for a gesture may be over at once. */
+static bool has_clock_fault(void)
+{
+        for (size_t i = 0; i < sim->plan->n_faults; i++)
+                if (sim->plan->faults[i].kind == FAULT_CLOCK && !sim->plan->faults[i].dropped)
+                        return true;
+        return false;
+}
+
 /* Has this person been told something in this thread since? That a message waits is no outcome. */
 static bool was_told(unsigned user, int session, int64_t since_ms)
 {
@@ -184,7 +196,7 @@ static bool was_told(unsigned user, int session, int64_t since_ms)
                         return true;
                 n_failed++;
         }
-        return n_failed >= GESTURE_TRIES;
+        return n_failed >= (has_clock_fault() ? 1 : GESTURE_TRIES);
 }
 
 static bool has_end_mark(const Action *a)
@@ -194,14 +206,6 @@ static bool has_end_mark(const Action *a)
         return m && (m->marks & (MARK_DONE | MARK_STOPPED | MARK_WARNING));
 }
 
-/* What is said in a thread before its start has arrived (it comes again, late) is nobody's business then. */
-static bool was_early(const Action *a)
-{
-        int64_t begun_ms = slack.threads[a->session].begun_ms;
-
-        return begun_ms == 0 || a->done_ms < begun_ms;
-}
-
 static void check_prompt(const Action *a, int n)
 {
         bool by_command = a->kind == ACT_START,
@@ -209,7 +213,9 @@ static void check_prompt(const Action *a, int n)
 
         if (!a->was_acknowledged && a->n_prompted == 0)
                 return; /* Slack has given up, and tells the person */
-        if (a->n_prompted == 0 && (is_start || !was_early(a)) && !has_end_mark(a) && !a->was_deleted &&
+        if (by_command && *slack.threads[a->session].ts)
+                return; /* its card says what became of it, and is looked at */
+        if (a->n_prompted == 0 && (is_start || !a->was_early) && !has_end_mark(a) && !a->was_deleted &&
             !a->n_responses && a->n_responses_failed < GESTURE_TRIES &&
             slack.threads[a->session].last_drop_ms < a->done_ms && !was_told(a->user, a->session, a->done_ms))
                 sim_fail("message without an outcome", "action %d of U%u in session %d", n, a->user,
@@ -238,15 +244,18 @@ static void check_action(const Action *a, int n)
                 check_prompt(a, n);
                 check_answer(a, n);
                 break;
-        case ACT_FOREIGN: check_answer(a, n); break;
+        case ACT_FOREIGN:
+                if (!a->was_early)
+                        check_answer(a, n);
+                break;
         case ACT_BANG_STATUS:
         case ACT_BANG_HELP:
         case ACT_BANG_UNKNOWN:
-                if (a->was_acknowledged && !was_early(a) && !was_told(a->user, a->session, a->done_ms))
+                if (a->was_acknowledged && !a->was_early && !was_told(a->user, a->session, a->done_ms))
                         sim_fail("word without an answer", "action %d (%s)", n, action_name(a->kind));
                 break;
         case ACT_STRANGER:
-                if (a->was_acknowledged && !was_early(a) && !was_told(STRANGER, a->session, a->done_ms))
+                if (a->was_acknowledged && !a->was_early && !was_told(STRANGER, a->session, a->done_ms))
                         sim_fail("refusal not told", "action %d", n);
                 break;
         case ACT_COMMAND_LIST:

@@ -67,7 +67,8 @@ static void on_ack_due(void *userdata)
 
         if (e->acknowledged)
                 return;
-        if (e->type != SLACK_ENVELOPE_EVENT || e->n_tries > ELEMENTSOF(pauses_ms)) {
+        if (e->type != SLACK_ENVELOPE_EVENT || !sim->plan->brings_again ||
+            e->n_tries > ELEMENTSOF(pauses_ms)) {
                 sim_trace("slack: gives envelope %zu up", i);
                 end_envelope(e);
                 return;

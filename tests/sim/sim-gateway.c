@@ -45,7 +45,10 @@ static struct {
 } process;
 
 static const char *const allow_users[] = {"U0", "U1", "U2", "U3", NULL};
-static GatewayConf conf = {.progress.interval_ms = 2000};
+static GatewayConf conf = {
+        .progress.interval_ms = 2000,
+        .slack = {.catch_up_max_age_s = 86400, .catch_up_overlap_s = 120, .echo_wait_ms = 10000},
+};
 
 bool process_is_up(void)
 {
@@ -155,6 +158,7 @@ void process_take_frame(const char *bridge_id, const json_t *frame)
                 .frame = frame,
         };
 
+        sim_trace("gateway: gets event %lld %s", (long long) seq, event.type);
         if (seq > 0) {
                 LedgerVerdict verdict;
 
@@ -276,6 +280,37 @@ static void on_offline(void *userdata)
         gateway_tell_offline(userdata);
 }
 
+/* ---- sockets, and whether Slack is heard ---- */
+
+void process_sockets(bool up)
+{
+        if (!process.is_up || process.is_connected == up)
+                return;
+        process.is_connected = up;
+        sim_trace("gateway: its sockets are %s", up ? "up" : "down");
+        health_on_sockets(process.g.health, up ? 2 : 0);
+}
+
+static void on_fresh(void *userdata)
+{
+        (void) userdata;
+        if (process.is_connected)
+                health_on_notice(process.g.health, SLACK_SOCKET_FRESH);
+}
+
+void slack_socket_refresh(SlackSocketMode *s)
+{
+        (void) s;
+        sim_trace("gateway: opens fresh sockets");
+        sim_after(OWNER_GATEWAY, sim_draw_ms(DRAW_NET, 200, 2000), on_fresh, NULL, NULL);
+}
+
+void slack_web_tell_posted(SlackWeb *w, const char *channel, const char *ts)
+{
+        (void) w;
+        health_on_posted(process.g.health, channel, ts);
+}
+
 /* ---- what the routes reach besides ---- */
 
 void gateway_publish(Gateway *g, const char *event, json_t *data)
@@ -296,7 +331,8 @@ void permission_http_answer(Gateway *g, const json_t *answer)
 static void on_sockets_up(void *userdata)
 {
         (void) userdata;
-        process.is_connected = true;
+        if (!fault_is_on(FAULT_SOCKETS_DOWN))
+                process_sockets(true);
 }
 
 static void add_verbs(Gateway *g)
@@ -311,14 +347,16 @@ static void add_verbs(Gateway *g)
 
 static void start(void)
 {
-        static json_t *defaults;
+        static json_t *defaults, *identity;
         Gateway *g = &process.g;
 
         if (!defaults)
                 defaults =
                         json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "directory", DIRECTORY, "agent", "build",
                                   "model", "", "web_url", "", "command", "/opencode", "queue_max", 4);
-        *g = (Gateway){.conf = &conf, .metrics = metrics_new(), .defaults = defaults};
+        if (!identity)
+                identity = json_pack("{s:s, s:s}", "user_id", BOT_USER, "team_id", "T1");
+        *g = (Gateway){.identity = identity, .conf = &conf, .metrics = metrics_new(), .defaults = defaults};
         loop_new(&g->loop);
         g->journal = sim_journal_open(process.disk);
         flow_engine_new(
@@ -334,10 +372,12 @@ static void start(void)
         g->m.ack_ms = metrics_histogram(g->metrics, "slack_ack_seconds", "", NULL);
         g->m.bad_payloads = metrics_counter(g->metrics, "slack_bad_payloads_total", "", NULL);
         g->m.turns_refused = metrics_counter(g->metrics, "slack_refused_total", "", NULL);
+        g->m.caught_up = metrics_counter(g->metrics, "slack_caught_up_total", "", NULL);
         g->offline = loop_timer_new(g->loop, on_offline, g);
         process.is_up = true;
         if (flow_engine_start(g->engine) < 0)
                 sim_fail("cannot start", "flow_engine_start()");
+        g->health = health_new(g);
         loop_timer_set(g->offline, OFFLINE_AFTER_MS);
         sim_after(OWNER_GATEWAY, sim_draw_ms(DRAW_NET, 50, 1500), on_sockets_up, NULL, NULL);
         sim_trace("gateway: started");
@@ -390,6 +430,7 @@ static void stop(void)
         }
         process.bridge_id = NULL;
         live_deinit(g);
+        health_free(g->health);
         sim_journal_kill(g->journal);
         flow_engine_free(g->engine);
         slack_web_stop();

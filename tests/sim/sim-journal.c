@@ -403,7 +403,8 @@ static void exec_list(SimDisk *d, JournalRecord *rec)
                 const SimRow *r = rows[i];
 
                 if ((rec->kind && !str_equal(r->s[0], rec->kind)) ||
-                    (rec->status && !str_equal(r->s[3], rec->status)))
+                    (rec->status && !str_equal(r->s[3], rec->status)) ||
+                    (rec->step && !str_equal(r->s[1], rec->step)))
                         continue;
                 buf_printf(
                         &out,

@@ -75,6 +75,7 @@ int64_t sim_true_ms(void)
 
 static void schedule(SimEvent *ev, int64_t at_ms)
 {
+        ev->held_back = 0;
         heap_remove(&sim_loop.heap, &ev->heap);
         heap_insert(&sim_loop.heap, &ev->heap, at_ms << TIE_BITS | sim_draw(DRAW_ORDER, 1u << TIE_BITS));
 }
@@ -199,7 +200,11 @@ bool sim_step(void)
         sim_loop.now_ms = MAX2(sim_loop.now_ms, min->key >> TIE_BITS);
         heap_remove(&sim_loop.heap, min);
         if (ev->owner == OWNER_GATEWAY && sim_loop.now_ms < sim_loop.paused_until_ms) {
-                schedule(ev, sim_loop.paused_until_ms);
+                if (!ev->held_back)
+                        ev->held_back = ++sim_loop.n_held_back;
+                /* What waited in its sockets is still in its order then. */
+                heap_insert(&sim_loop.heap, &ev->heap,
+                            sim_loop.paused_until_ms << TIE_BITS | (ev->held_back & ((1 << TIE_BITS) - 1)));
                 return true;
         }
         run_event(ev);

@@ -16,9 +16,10 @@
 #include "base/log.h"
 #include "sim.h"
 
-#define JOBS_MAX         64
-#define RUNS_PER_PROCESS 400 /* what a killed gateway had in flight is never freed: as when a process dies   \
-                              */
+#define JOBS_MAX 64
+#define RUNS_PER_PROCESS                                                                                     \
+        400 /* what a killed gateway had in flight is never freed: as when a process dies                    \
+             */
 #define FAILURES_MAX      64
 #define SHRINK_ROUNDS_MAX 6
 #define FRAMES_EVERY      16 /* runs whose frames are held against the contract */

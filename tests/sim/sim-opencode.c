@@ -3,6 +3,7 @@
  * accepted, a prompt to a busy session waits and is answered together with others by one message, the first
  * answer to a request wins and a second is told 404, an abort leaves requests in the lists, a restart forgets
  * what ran. */
+#include "sim-journal.h"
 #include "sim-world.h"
 
 #include <stdio.h>
@@ -346,6 +347,14 @@ static void abort_run(OcSession *s)
 
 /* ---- requests ---- */
 
+static bool is_settled_at_gateway(const OcRequest *r)
+{
+        _cleanup_free_ char *address = mem_printf("%s:%s", r->is_question ? "que" : "perm", r->id);
+        const SimRow *flow = sim_disk_flow_at(process_disk(), address);
+
+        return flow && str_equal(flow->s[1], "over");
+}
+
 bool opencode_answer(OcRequest *r, const char *reply, bool has_message, bool from_gateway)
 {
         OcSession *s = oc.sessions[r->session];
@@ -354,6 +363,7 @@ bool opencode_answer(OcRequest *r, const char *reply, bool has_message, bool fro
         if (r->state != OC_PENDING || !oc.is_up)
                 return false;
         r->state = OC_ANSWERED;
+        r->is_moot = !r->is_live || (!from_gateway && is_settled_at_gateway(r)); /* a stop was faster */
         r->from_gateway = from_gateway;
         r->settled_ms = sim_now_ms();
         snprintf(r->reply, sizeof(r->reply), "%s", reply);
@@ -712,6 +722,14 @@ void opencode_kill(void)
                 s->next = NULL;
                 mark_answered(s);
         }
+        /* What was typed here, and whose events die with the plugin, is told only with the session's next
+         * turn. */
+        for (size_t i = 0; i < sim->plan->n_actions; i++)
+                if (sim->plan->actions[i].kind == ACT_FOREIGN)
+                        sim->plan->actions[i].is_answer_due = false;
+        for (size_t i = 0; i < oc.n_requests; i++)
+                if (oc.requests[i].state == OC_ANSWERED && !is_settled_at_gateway(&oc.requests[i]))
+                        oc.requests[i].is_moot = true;
         for (size_t i = 0; i < oc.n_requests; i++)
                 if (oc.requests[i].state == OC_PENDING) {
                         oc.requests[i].state = OC_GONE;

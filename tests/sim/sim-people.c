@@ -130,6 +130,21 @@ void people_see_card(SlackMessage *m)
                 click(n, STRANGER, soon_ms / 2, yes(r));
 }
 
+static void on_offer(void *userdata)
+{
+        SlackMessage *m = userdata;
+
+        if (m->n_buttons > 0 && !m->deleted)
+                slack_click(1, m, &m->buttons[0], "", NULL);
+}
+
+/* "This was said while I was away: do it now?" Some people want it, most do not. */
+void people_see_offer(SlackMessage *m)
+{
+        if (sim_chance(DRAW_PEOPLE, 40))
+                sim_after(OWNER_WORLD, sim_draw_ms(DRAW_PEOPLE, 500, 20000), on_offer, NULL, m);
+}
+
 void people_see_request(int n)
 {
         OcRequest *r = &oc.requests[n];

@@ -48,6 +48,7 @@ static const char *const fault_names[N_FAULT_KINDS] = {
         [FAULT_SLOW] = "Slack is slow",
         [FAULT_DOUBLED] = "envelopes come twice",
         [FAULT_DELAYED] = "envelopes come late",
+        [FAULT_SOCKETS_DOWN] = "the gateway's sockets are down",
         [FAULT_ACK_LOST] = "acknowledgements get lost",
         [FAULT_IDLE_DOUBLED] = "idle is said twice",
         [FAULT_IDLE_LOST] = "idle is not said",
@@ -155,13 +156,13 @@ static void add_fault(Plan *p, FaultKind kind, int64_t at_ms, int64_t for_ms, un
 static void draw_faults(Plan *p, int64_t until_ms)
 {
         static const unsigned weights[N_FAULT_KINDS] = {
-                [FAULT_CRASH] = 5,       [FAULT_CRASH_AT] = 6,      [FAULT_PAUSE] = 2,
-                [FAULT_CLOCK] = 1,       [FAULT_DISK_FULL] = 2,     [FAULT_DISK_SLOW] = 2,
-                [FAULT_BRIDGE_CUT] = 4,  [FAULT_OPENCODE_KILL] = 4, [FAULT_LOST_BEFORE] = 2,
-                [FAULT_LOST_AFTER] = 3,  [FAULT_5XX] = 2,           [FAULT_429] = 2,
-                [FAULT_UNREACHABLE] = 2, [FAULT_SLOW] = 2,          [FAULT_DOUBLED] = 3,
-                [FAULT_DELAYED] = 2,     [FAULT_ACK_LOST] = 2,      [FAULT_IDLE_DOUBLED] = 2,
-                [FAULT_IDLE_LOST] = 2,   [FAULT_STORED_LATE] = 2,
+                [FAULT_CRASH] = 5,        [FAULT_CRASH_AT] = 6,      [FAULT_PAUSE] = 2,
+                [FAULT_CLOCK] = 1,        [FAULT_DISK_FULL] = 2,     [FAULT_DISK_SLOW] = 2,
+                [FAULT_BRIDGE_CUT] = 4,   [FAULT_OPENCODE_KILL] = 4, [FAULT_LOST_BEFORE] = 2,
+                [FAULT_LOST_AFTER] = 3,   [FAULT_5XX] = 2,           [FAULT_429] = 2,
+                [FAULT_UNREACHABLE] = 2,  [FAULT_SLOW] = 2,          [FAULT_DOUBLED] = 3,
+                [FAULT_SOCKETS_DOWN] = 3, [FAULT_DELAYED] = 2,       [FAULT_ACK_LOST] = 2,
+                [FAULT_IDLE_DOUBLED] = 2, [FAULT_IDLE_LOST] = 2,     [FAULT_STORED_LATE] = 2,
         };
         unsigned n = draw(3) ? draw(6) : 0, total = 0;
 
@@ -264,6 +265,8 @@ void plan_make(Plan *ret, uint64_t seed, unsigned n_days)
         *ret = (Plan){.seed = seed, .n_days = n_days};
         sim_loop_init(seed);
         ret->knows_client_msg_id = draw(2);
+        ret->brings_again = draw(2);
+        ret->echoes = draw(4) == 0;
         if (n_days)
                 draw_days(ret, n_days);
         else {
@@ -309,8 +312,11 @@ static void print_time(int64_t ms, FILE *out)
 
 void plan_print(const Plan *p, FILE *out)
 {
-        fprintf(out, "seed %llu%s; Slack %s client_msg_id\n", (unsigned long long) p->seed,
-                p->n_days ? " (days)" : "", p->knows_client_msg_id ? "recognises" : "ignores");
+        fprintf(out, "seed %llu%s; Slack %s client_msg_id, %s what was not acknowledged, %s\n",
+                (unsigned long long) p->seed, p->n_days ? " (days)" : "",
+                p->knows_client_msg_id ? "recognises" : "ignores",
+                p->brings_again ? "brings again" : "forgets",
+                p->echoes ? "echoes our messages" : "has no echoes");
         for (size_t i = 0; i < p->n_actions; i++) {
                 const Action *a = &p->actions[i];
 

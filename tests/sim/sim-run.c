@@ -12,8 +12,8 @@
 #define LOOK_MS       1997           /* not in step with the engine's own timers */
 #define SWEEP_MS      (60 * 1000LL)
 #define STEPS_MAX     400000
-#define SMALL_JUMP_MS 4000 /* within what the probe allows for, if it has to stand alone */
-#define LARGE_JUMP_MS (2 * 3600 * 1000LL)
+#define SMALL_JUMP_MS 4000              /* within what the probe allows for, if it has to stand alone */
+#define LARGE_JUMP_MS (8 * 60 * 1000LL) /* within the time that a session's making may take */
 
 Run *sim;
 
@@ -102,22 +102,37 @@ bool fault_hits(FaultKind kind)
         return state.on[kind] > 0 && sim_chance(DRAW_NET, state.on[kind]);
 }
 
+/* Whether it may be unknown what became of a post. It is looked for from the time on at which it was asked,
+ * by the gateway's clock. */
+static bool has_doubt(void)
+{
+        static const FaultKind kinds[] = {FAULT_CRASH, FAULT_CRASH_AT, FAULT_LOST_BEFORE, FAULT_LOST_AFTER,
+                                          FAULT_5XX};
+
+        for (size_t i = 0; i < sim->plan->n_faults; i++)
+                for (size_t k = 0; k < ELEMENTSOF(kinds); k++)
+                        if (sim->plan->faults[i].kind == kinds[k])
+                                return true;
+        return false;
+}
+
 static void on_fault(void *userdata)
 {
         const Fault *f = userdata;
-        bool large = sim->plan->knows_client_msg_id;
+        int64_t jump_ms = has_doubt() ? SMALL_JUMP_MS : LARGE_JUMP_MS;
 
         sim_trace("fault: %s", fault_name(f->kind));
         switch (f->kind) {
         case FAULT_CRASH:
         case FAULT_CRASH_AT: process_kill(f->for_ms); break;
         case FAULT_PAUSE: sim_loop.paused_until_ms = sim_now_ms() + f->for_ms; break;
-        case FAULT_CLOCK:
-                sim_loop.clock_jump_ms = sim_draw_ms(DRAW_NET, 0, large ? LARGE_JUMP_MS : SMALL_JUMP_MS) -
-                                         (large ? LARGE_JUMP_MS : SMALL_JUMP_MS) / 2;
-                break;
+        case FAULT_CLOCK: sim_loop.clock_jump_ms = sim_draw_ms(DRAW_NET, 0, jump_ms) - jump_ms / 2; break;
         case FAULT_BRIDGE_CUT: bridge_cut(); break;
         case FAULT_OPENCODE_KILL: opencode_kill(); break;
+        case FAULT_SOCKETS_DOWN:
+                state.on[f->kind] = 100;
+                process_sockets(false);
+                break;
         default: state.on[f->kind] = f->percent; break;
         }
 }
@@ -129,6 +144,8 @@ static void on_fault_over(void *userdata)
         state.on[f->kind] = 0;
         if (f->kind == FAULT_CLOCK)
                 sim_loop.clock_jump_ms = 0;
+        if (f->kind == FAULT_SOCKETS_DOWN)
+                process_sockets(true);
 }
 
 static void schedule(Plan *plan)

@@ -9,7 +9,8 @@
 #include "connectors/slack/rate.h"
 #include "connectors/slack/web.h"
 
-#define TIMEOUT_MS 10000
+#define TIMEOUT_MS   10000
+#define HISTORY_PAGE 25
 
 SlackWorld slack;
 static SlackRate *rate; /* the process's own buckets */
@@ -87,12 +88,20 @@ static SlackMessage *message_new(unsigned channel, const char *thread_ts, int us
 /* ---- what is said, looked at ---- */
 
 typedef struct Look {
-        int session;  /* whose thread it is; -1 = nobody's yet */
-        int request;  /* named in it */
-        bool is_new;  /* a post, not an edit */
-        bool is_drop; /* "… queued messages were not sent" */
+        int session;          /* whose thread it is; -1 = nobody's yet */
+        int request;          /* named in it */
+        SlackMessage *posted; /* a post, not an edit */
+        bool is_drop;         /* "… queued messages were not sent" */
         const char *where;
 } Look;
+
+static void note_answer(SlackMessage *m, int action)
+{
+        if (m->n_answers < ANSWERS_MAX)
+                m->answers[m->n_answers++] = action;
+        if (++sim->plan->actions[action].n_answers > 1)
+                sim_fail("answered twice", "the answer to action %d was posted twice", action);
+}
 
 static void look_at_text(void *userdata, const char *text)
 {
@@ -101,9 +110,8 @@ static void look_at_text(void *userdata, const char *text)
         SimTag tag;
 
         while (tag_find(p, &tag, &p)) {
-                if (look->is_new && str_starts_with(text, "Answer ") &&
-                    ++sim->plan->actions[tag.action].n_answers > 1)
-                        sim_fail("answered twice", "the answer to action %d was posted twice", tag.action);
+                if (look->posted && str_starts_with(text, "Answer "))
+                        note_answer(look->posted, tag.action);
                 if (look->session < 0)
                         look->session = tag.session;
                 else if (tag.session != look->session)
@@ -146,7 +154,7 @@ static void set_content(SlackMessage *m, const json_t *form, bool is_new)
 {
         Look look = {.session = m->session,
                      .request = -1,
-                     .is_new = is_new,
+                     .posted = is_new ? m : NULL,
                      .where = is_new ? "a post" : "an edit"};
 
         mem_strset(&m->text, json_str_or(form, "text", ""));
@@ -160,15 +168,18 @@ static void set_content(SlackMessage *m, const json_t *form, bool is_new)
                         memcpy(t->ts, m->ts, sizeof(t->ts));
                 }
         }
-        if (look.request >= 0)
-                m->request = look.request;
-        if (m->session >= 0 && !slack.threads[m->session].begun_ms)
-                slack.threads[m->session].begun_ms = sim_now_ms();
         if (is_new && look.is_drop && m->session >= 0)
                 slack.threads[m->session].last_drop_ms = sim_now_ms();
         free(take(m->buttons));
         m->n_buttons = 0;
         take_buttons(m, json_object_get(form, "blocks"));
+        /* The session's card names the request, too, but cannot answer it. */
+        if (m->n_buttons > 0 && !str_starts_with(m->buttons[0].action_id, "session.") && look.request >= 0)
+                m->request = look.request;
+        if (m->n_buttons > 0 && !m->was_seen && str_equal(m->buttons[0].action_id, "offer.take")) {
+                m->was_seen = true;
+                people_see_offer(m);
+        }
         if (m->n_buttons > 0 && !m->was_seen && m->request >= 0) {
                 m->was_seen = true;
                 people_see_card(m);
@@ -247,6 +258,19 @@ static void expect_unique(const SlackMessage *m)
                         sim_fail("posted twice", "%s in session %d: %.80s", m->oid, m->session, m->text);
 }
 
+static void echo(const SlackMessage *m)
+{
+        if (sim->plan->echoes)
+                envelope_send(
+                        SLACK_ENVELOPE_EVENT,
+                        mem_printf(
+                                "{\"team_id\":\"T1\",\"type\":\"event_callback\",\"event\":{\"type\":\"message\","
+                                "\"channel\":\"%c%u\",\"user\":\"" BOT_USER
+                                "\",\"bot_id\":\"B1\",\"ts\":\"%s\",\"text\":\"\"}}",
+                                m->channel == 2 ? 'D' : 'C', m->channel, m->ts),
+                        -1, -1);
+}
+
 static void do_post(Call *c)
 {
         const char *client_msg_id = json_str(c->args, "client_msg_id"),
@@ -267,6 +291,7 @@ static void do_post(Call *c)
                 posted->client_msg_id = mem_strdup(client_msg_id);
                 set_content(posted, c->args, true);
                 sim_trace("slack: posted %s in session %d: %.80s", posted->ts, posted->session, posted->text);
+                echo(posted);
                 expect_unique(posted);
                 if (n == 1)
                         m = posted;
@@ -353,22 +378,63 @@ static void do_user(Call *c)
                             json_str_or(c->args, "user", "?"));
 }
 
+/* Of a page: a person's message, or ours with its mark. */
+static json_t *as_history(const SlackMessage *m, bool is_parent)
+{
+        json_t *o =
+                json_pack("{s:s, s:s, s:s}", "type", "message", "ts", m->ts, "text", m->text ? m->text : "");
+        const char *latest = NULL;
+
+        json_object_set_new(o, "user", m->user < 0 ? json_string(BOT_USER) : json_sprintf("U%d", m->user));
+        if (*m->thread_ts)
+                json_put_str(o, "thread_ts", m->thread_ts);
+        if (*m->edited_ts)
+                json_object_set_new(o, "edited", json_pack("{s:s}", "ts", m->edited_ts));
+        if (m->user < 0)
+                json_put_str(o, "bot_id", "B1");
+        if (m->oid)
+                json_object_set_new(o, "metadata",
+                                    json_pack("{s:s, s:{s:s}}", "event_type", SLACK_METADATA_TYPE,
+                                              "event_payload", "oid", m->oid));
+        for (size_t i = slack.n_messages; is_parent && !latest && i-- > 0;)
+                if (str_equal(slack.messages[i]->thread_ts, m->ts) && !slack.messages[i]->deleted)
+                        latest = slack.messages[i]->ts;
+        if (latest)
+                json_put_str(o, "latest_reply", latest);
+        return o;
+}
+
+/* A channel's history comes newest first and without the replies, a thread oldest first and with its parent.
+ */
 static void do_read(Call *c)
 {
-        const char *thread_ts = json_str_or(c->args, "ts", ""), *oldest = json_str_or(c->args, "oldest", "0");
+        const char *thread_ts = json_str(c->args, "ts"), *oldest = json_str_or(c->args, "oldest", "0");
         unsigned channel = channel_of(json_str(c->args, "channel"));
+        size_t from = strtoul(json_str_or(c->args, "cursor", "0"), NULL, 10), n = 0;
         json_t *found = json_array();
 
-        for (size_t i = 0; i < slack.n_messages; i++) {
-                const SlackMessage *m = slack.messages[i];
+        for (size_t k = 0; k < slack.n_messages && n <= from + HISTORY_PAGE; k++) {
+                const SlackMessage *m = slack.messages[thread_ts ? k : slack.n_messages - 1 - k];
+                bool is_in = thread_ts ? str_equal(m->thread_ts, thread_ts) || str_equal(m->ts, thread_ts)
+                                       : !*m->thread_ts;
 
-                if (m->channel == channel && str_equal(m->thread_ts, thread_ts) && !m->deleted && m->oid &&
-                    strcmp(m->ts, oldest) >= 0)
-                        json_array_append_new(found, json_pack("{s:s, s:{s:s, s:{s:s}}}", "ts", m->ts,
-                                                               "metadata", "event_type", SLACK_METADATA_TYPE,
-                                                               "event_payload", "oid", m->oid));
+                if (m->channel != channel || m->deleted || !is_in || strcmp(m->ts, oldest) < 0)
+                        continue;
+                if (n >= from && n < from + HISTORY_PAGE)
+                        json_array_append_new(found, as_history(m, !*m->thread_ts));
+                n++;
         }
         c->body = json_pack("{s:b, s:o}", "ok", 1, "messages", found);
+        if (n > from + HISTORY_PAGE)
+                json_object_set_new(
+                        c->body, "response_metadata",
+                        json_pack("{s:o}", "next_cursor", json_sprintf("%zu", from + HISTORY_PAGE)));
+}
+
+static void do_channels(Call *c)
+{
+        c->body = json_pack("{s:b, s:[{s:s}, {s:s}, {s:s, s:b}]}", "ok", 1, "channels", "id", "C0", "id",
+                            "C1", "id", "D2", "is_im", 1);
 }
 
 static void do_respond(Call *c)
@@ -400,6 +466,7 @@ static void perform(Call *c)
                 {"conversations.replies", do_read},
                 {"conversations.history", do_read},
                 {"response_url", do_respond},
+                {"users.conversations", do_channels},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(methods); i++)
@@ -548,6 +615,12 @@ int64_t slack_web_wait_ms(SlackWeb *w, const char *method, const char *channel, 
         return slack_rate_wait_ms(rate, method, channel, urgent, sim_now_ms());
 }
 
+void slack_web_later(SlackWeb *w, int64_t after_ms, LoopFn fn, LoopFn drop, void *userdata)
+{
+        (void) w;
+        sim_after(OWNER_GATEWAY, after_ms, fn, drop, userdata);
+}
+
 void slack_web_start(void)
 {
         rate = slack_rate_new();
@@ -593,6 +666,7 @@ void slack_edit(SlackMessage *m, const char *text)
         uint64_t stamp = slack.last_ts = MAX2(slack.last_ts + 1, (uint64_t) sim_true_ms() * 1000);
 
         mem_strset(&m->text, text);
+        snprintf(m->edited_ts, sizeof(m->edited_ts), "%llu.0", (unsigned long long) stamp);
         envelope_send(
                 SLACK_ENVELOPE_EVENT,
                 mem_printf(
@@ -611,8 +685,9 @@ void slack_delete(SlackMessage *m)
                 SLACK_ENVELOPE_EVENT,
                 mem_printf(
                         "{\"team_id\":\"T1\",\"type\":\"event_callback\",\"event\":{\"type\":\"message\",\"subtype\":"
-                        "\"message_deleted\",\"channel\":\"%c%u\",\"ts\":\"9.0\",\"deleted_ts\":\"%s\"}}",
-                        m->channel == 2 ? 'D' : 'C', m->channel, m->ts),
+                        "\"message_deleted\",\"channel\":\"%c%u\",\"ts\":\"9.0\",\"deleted_ts\":\"%s\",\"previous_message\":{"
+                        "\"user\":\"U%d\",\"thread_ts\":\"%s\"}}}",
+                        m->channel == 2 ? 'D' : 'C', m->channel, m->ts, m->user, m->thread_ts),
                 -1, -1);
 }
 

@@ -4,10 +4,11 @@
 #include "connectors/slack/socket.h"
 #include "sim.h"
 
-#define BOT_USER   "UBOT"
-#define DIRECTORY  "/srv/proj"
-#define STRANGER   9
-#define N_CHANNELS 3 /* C0, C1, and D2: direct messages */
+#define BOT_USER    "UBOT"
+#define DIRECTORY   "/srv/proj"
+#define STRANGER    9
+#define ANSWERS_MAX 8
+#define N_CHANNELS  3 /* C0, C1, and D2: direct messages */
 
 /* ---- Slack: sim-slack.c ---- */
 
@@ -19,6 +20,7 @@ typedef struct Button {
 
 typedef struct SlackMessage {
         char ts[24], thread_ts[24]; /* thread_ts "" = top level */
+        char edited_ts[24];
         unsigned channel;
         int user;   /* -1 = ours */
         int action; /* of a person's message */
@@ -29,7 +31,9 @@ typedef struct SlackMessage {
         int64_t at_ms;
         Button *buttons; /* of the present content */
         size_t n_buttons;
-        int request; /* whose card it is, or -1 */
+        int request;              /* whose card it is, or -1 */
+        int answers[ANSWERS_MAX]; /* the actions that it answers */
+        size_t n_answers;
         bool was_seen;
         UT_hash_handle hh;
 } SlackMessage;
@@ -59,7 +63,6 @@ typedef struct Thread {
         char ts[24]; /* "" = not there yet */
         char card_ts[24];
         int64_t last_drop_ms; /* "… queued messages were not sent" */
-        int64_t begun_ms;     /* since when something of ours stands in it; 0 = not yet */
         bool lost_session;    /* deleted in OpenCode */
 } Thread;
 
@@ -133,6 +136,7 @@ typedef struct OcRequest {
         bool is_live;      /* its run waits for it */
         bool from_gateway; /* who answered */
         char reply[64];    /* once, always, reject; labels joined by "," */
+        bool is_moot;      /* answered too late, or lost with its run: nobody can say what counted */
         bool was_told;     /* the plugin has told its end */
         bool card_deleted; /* by a moderator: nobody can be blamed for its absence */
         unsigned n_sweeps; /* how often somebody looked for it in vain */
@@ -196,6 +200,7 @@ void opencode_reconcile_part(Buf *out); /* the "directories" array of a reconcil
 /* ---- people: sim-people.c ---- */
 void people_init(void);
 void people_see_card(SlackMessage *m);
+void people_see_offer(SlackMessage *m);
 void people_see_request(int request); /* in OpenCode's own UI */
 void people_see_form(unsigned user, int click, const char *ref);
 void people_sweep(void); /* answers what nobody has answered */
@@ -209,6 +214,7 @@ bool process_is_up(void);
 bool process_is_connected(void); /* to Slack */
 bool process_is_idle(void);      /* nothing under way in it but timers */
 SimDisk *process_disk(void);
+void process_sockets(bool up);
 void process_take_envelope(const char *id, SlackEnvelopeType type, const char *payload);
 void process_take_frame(const char *bridge_id, const json_t *frame);
 void process_bridge_connected(const char *bridge_id, bool connected);

@@ -23,7 +23,8 @@ typedef struct SimEvent {
         HeapNode heap;
         List link; /* among its owner's */
         SimOwner owner;
-        bool is_timer; /* part of a LoopTimer: not freed when it has run */
+        int64_t held_back; /* its place among what a pause holds back; 0 = none */
+        bool is_timer;     /* part of a LoopTimer: not freed when it has run */
         LoopFn fn, drop;
         void *userdata;
 } SimEvent;
@@ -46,6 +47,7 @@ typedef struct SimLoop {
         int64_t now_ms;        /* virtual, monotonic */
         int64_t clock_jump_ms; /* how far the gateway's clock is off */
         int64_t paused_until_ms;
+        int64_t n_held_back; /* events, by a pause */
         uint64_t streams[SIM_N_STREAMS];
         uint64_t n_steps, n_turns;
         Loop *gateway_loop; /* NULL while the process is down */
@@ -110,6 +112,7 @@ typedef struct Action {
 
         /* What became of it. */
         bool was_done;         /* it was possible: the thread was there */
+        bool was_early;        /* the gateway did not know the thread then */
         char ts[24];           /* of the person's message; "" = none */
         int64_t done_ms;       /* virtual */
         unsigned n_prompted;   /* messages in OpenCode with its tag */
@@ -136,9 +139,10 @@ typedef enum FaultKind {
         FAULT_5XX,
         FAULT_429,
         FAULT_UNREACHABLE,
-        FAULT_SLOW,    /* answers of many seconds */
-        FAULT_DOUBLED, /* envelopes delivered again under another id */
-        FAULT_DELAYED, /* envelopes late, and out of order */
+        FAULT_SLOW,         /* answers of many seconds */
+        FAULT_DOUBLED,      /* envelopes delivered again under another id */
+        FAULT_SOCKETS_DOWN, /* of the gateway */
+        FAULT_DELAYED,      /* envelopes late, and out of order */
         FAULT_ACK_LOST,
         FAULT_IDLE_DOUBLED,
         FAULT_IDLE_LOST,
@@ -161,6 +165,8 @@ typedef struct Plan {
         Fault *faults;
         size_t n_faults;
         unsigned n_sessions;
+        bool brings_again;        /* Slack brings again what was not acknowledged */
+        bool echoes;              /* … and our own messages as events */
         bool knows_client_msg_id; /* Slack recognises a repeated post by it */
         int64_t horizon_ms;       /* the last action and the last fault are over */
         unsigned n_days;          /* 0 = an ordinary run */
