@@ -55,15 +55,17 @@ char *code_channels_make_name(const State *s, const char *title)
         return mem_strdup(name);
 }
 
+bool code_channels_are_full(const CodeChannels *cs)
+{
+        return json_object_size(cs->all) >= CODE_CHANNELS_MAX;
+}
+
 json_t *code_channels_add(CodeChannels *cs, const Channel *c, const char *agent, const char *session_id,
                           const char *origin_channel, const char *origin_ts)
 {
-        json_t *out;
+        json_t *out = json_pack("{s:s,s:s,s:{},s:{},s:[],s:[]}", "channel", c->id, "agent", agent,
+                                "code_channel", "agent_resource", "views", "commands");
 
-        if (json_object_size(cs->all) >= CODE_CHANNELS_MAX)
-                return NULL;
-        out = json_pack("{s:s,s:s,s:{},s:{},s:[],s:[]}", "channel", c->id, "agent", agent, "code_channel",
-                        "agent_resource", "views", "commands");
         if (!str_empty(session_id))
                 json_put_str(out, "session_id", session_id);
         if (origin_channel && origin_ts)

@@ -20,7 +20,8 @@ void code_channels_clear(CodeChannels *cs);
 /* A new name for a channel, made of what people read: "Fix the Login!" becomes "fix-the-login", with a number
  * when that is taken. Owned. */
 char *code_channels_make_name(const State *s, const char *title);
-/* NULL: there are CODE_CHANNELS_MAX. session_id, origin_channel and origin_ts may be NULL. */
+bool code_channels_are_full(const CodeChannels *cs);
+/* Not when they are full. session_id, origin_channel and origin_ts may be NULL. */
 json_t *code_channels_add(CodeChannels *cs, const Channel *c, const char *agent, const char *session_id,
                           const char *origin_channel, const char *origin_ts);
 /* {"channel", "agent", "session_id"?, "origin"?: {"channel_id", "ts"}, "code_channel": {…}, "agent_resource":

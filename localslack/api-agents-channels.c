@@ -77,6 +77,8 @@ static json_t *create(ApiCall *c)
         if (one) /* session_id makes the call idempotent */
                 return json_pack("{s:b,s:s}", "ok", 1, "channel_id", json_str(one, "channel"));
         answer = find_origin(c, &origin, &message);
+        if (!answer && code_channels_are_full(c->l->code_channels))
+                answer = api_error("restricted_action");
         if (answer)
                 return answer;
         name = code_channels_make_name(c->l->state, title);
@@ -87,8 +89,6 @@ static json_t *create(ApiCall *c)
                 return api_error("restricted_action");
         one = code_channels_add(c->l->code_channels, ch, c->user_id, session_id, origin ? origin->id : NULL,
                                 message ? message->ts : NULL);
-        if (!one)
-                return api_error("restricted_action");
         if (message && state_find_user(c->l->state, json_str(message_body(message), "user")) &&
             !channel_has_member(ch, json_str(message_body(message), "user")))
                 channels_join(c->l, ch, json_str(message_body(message), "user"), c->user_id);
