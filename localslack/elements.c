@@ -35,6 +35,8 @@ static const ElementType types[] = {
         {"email_text_input", "value", "initial_value", SHAPE_TEXT, true},
         {"url_text_input", "value", "initial_value", SHAPE_TEXT, true},
         {"rich_text_input", "rich_text_value", "initial_value", SHAPE_OBJECT, true},
+        /* The choice is a list of file objects, as the upload gave them. */
+        {"file_input", "files", NULL, SHAPE_LIST, true},
 };
 
 static const ElementType *find_type(const char *type)

@@ -31,7 +31,6 @@ static const Method methods[] = {
         {"chat.startStream", TOKEN_BOT, CALL_JSON, TIER_2, "chat:write", NULL, "channel"},
         {"chat.appendStream", TOKEN_BOT, CALL_JSON, TIER_4, "chat:write", NULL, "channel,ts"},
         {"chat.stopStream", TOKEN_BOT, CALL_JSON, TIER_2, "chat:write", NULL, "channel,ts"},
-        {"chat.unfurl", BOT_USER_TOKENS, CALL_JSON, TIER_3, "links:write", "links:write", NULL},
         /* agents */
         {"assistant.threads.setStatus", TOKEN_BOT, CALL_JSON, TIER_STATUS, "chat:write,assistant:write", NULL,
          "channel_id,thread_ts"},

@@ -17,7 +17,7 @@ static void run_rows(Local *l, const Row *rows, size_t n)
                 calls_expect(l, rows[i].method, rows[i].args, rows[i].error);
 }
 
-/* Every method has its row. */
+/* Every method has its row, and every row a method. */
 static void test_rows_and_methods(void **state)
 {
         const ApiMethods tables[] = {api_chat_methods(),  api_conversations_methods(), api_channels_methods(),
@@ -29,6 +29,9 @@ static void test_rows_and_methods(void **state)
                 for (size_t i = 0; i < tables[t].n; i++)
                         if (!method_find(tables[t].rows[i].name))
                                 fail_msg("%s has no row in methods.c", tables[t].rows[i].name);
+        for (size_t i = 0; method_at(i); i++)
+                if (!api_find_method(method_at(i)->name))
+                        fail_msg("%s has a row, but nothing runs it", method_at(i)->name);
 }
 
 /* One request as bytes. */
@@ -655,26 +658,71 @@ static void test_manifest(void **state)
         calls_free(l);
 }
 
+/* `rows` with @ replaced by a fresh trigger of Ann's. */
+static void run_view_row(Local *l, const char *method, const char *args, const char *error)
+{
+        const char *at = strchr(args, '@'), *trigger;
+        _cleanup_free_ char *full = NULL;
+
+        trigger = tickets_make_trigger(l->tickets, "U0ANN", NULL, l->state->clock_ms());
+        full = at ? mem_printf("%.*s%s%s", (int) (at - args), args, trigger, at + 1) : mem_strdup(args);
+        calls_expect(l, method, full, error);
+}
+
+#define MODAL "{'type':'modal','title':{'type':'plain_text','text':'t'},'blocks':[]}"
+#define NAMED "{'type':'modal','title':{'type':'plain_text','text':'t'},'external_id':'e','blocks':[]}"
+#define HOME  "{'type':'home','blocks':[]}"
+
+static void test_views(void **state)
+{
+        static const Row rows[] = {
+                {"views.open", "{}", "invalid_arguments"},
+                {"views.open", "{'view':" MODAL "}", "invalid_arguments"},
+                {"views.open", "{'trigger_id':'nonsense','view':" MODAL "}", "invalid_trigger_id"},
+                {"views.open", "{'trigger_id':'@','view':'nonsense'}", "invalid_arguments"},
+                {"views.open", "{'trigger_id':'@','view':" HOME "}", "invalid_arguments"},
+                {"views.push", "{'trigger_id':'@','view':" MODAL "}", "not_found"},
+                {"views.open", "{'trigger_id':'@','view':" NAMED "}", ""},
+                {"views.push", "{'trigger_id':'@','view':" NAMED "}", "duplicate_external_id"},
+                {"views.push", "{'interactivity_pointer':'@','view':" MODAL "}", ""},
+                {"views.push", "{'trigger_id':'@','view':" MODAL "}", ""},
+                {"views.push", "{'trigger_id':'@','view':" MODAL "}", "push_limit_reached"},
+                {"views.update", "{'view':" MODAL "}", "invalid_arguments"},
+                {"views.update", "{'view_id':'V0','view':" MODAL "}", "not_found"},
+                {"views.update", "{'external_id':'e','hash':'old','view':" NAMED "}", "hash_conflict"},
+                {"views.update", "{'external_id':'e','view':" NAMED "}", ""},
+                {"views.publish", "{'user_id':'U0NOBODY','view':" HOME "}", "invalid_arguments"},
+                {"views.publish", "{'user_id':'U0ANN','view':" MODAL "}", "invalid_arguments"},
+                {"views.publish", "{'user_id':'U0ANN','view':" HOME "}", ""},
+                {"views.publish", "{'user_id':'U0ANN','hash':'old','view':" HOME "}", "hash_conflict"},
+        };
+        Local *l = calls_new();
+        _cleanup_free_ char *once = NULL;
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                run_view_row(l, rows[i].method, rows[i].args, rows[i].error);
+        once = mem_printf("{'trigger_id':'%s','view':" MODAL "}",
+                          tickets_make_trigger(l->tickets, "U0BOB", NULL, l->state->clock_ms()));
+        calls_expect(l, "views.open", once, "");
+        calls_expect(l, "views.open", once, "exchanged_trigger_id");
+        l->switches.home_tab = false;
+        calls_expect(l, "views.publish", "{'user_id':'U0ANN','view':" HOME "}", "not_enabled");
+        calls_free(l);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_rows_and_methods),
-                cmocka_unit_test(test_frame),
-                cmocka_unit_test(test_missing_arguments),
-                cmocka_unit_test(test_scopes),
-                cmocka_unit_test(test_token_states),
-                cmocka_unit_test(test_user_tokens),
-                cmocka_unit_test(test_rate_limits),
-                cmocka_unit_test(test_history_limited),
-                cmocka_unit_test(test_channel_errors),
-                cmocka_unit_test(test_channel_events),
-                cmocka_unit_test(test_lists),
-                cmocka_unit_test(test_history),
-                cmocka_unit_test(test_history_forward),
-                cmocka_unit_test(test_items),
-                cmocka_unit_test(test_bookmarks),
-                cmocka_unit_test(test_users),
-                cmocka_unit_test(test_blocks_validate),
+                cmocka_unit_test(test_views),           cmocka_unit_test(test_rows_and_methods),
+                cmocka_unit_test(test_frame),           cmocka_unit_test(test_missing_arguments),
+                cmocka_unit_test(test_scopes),          cmocka_unit_test(test_token_states),
+                cmocka_unit_test(test_user_tokens),     cmocka_unit_test(test_rate_limits),
+                cmocka_unit_test(test_history_limited), cmocka_unit_test(test_channel_errors),
+                cmocka_unit_test(test_channel_events),  cmocka_unit_test(test_lists),
+                cmocka_unit_test(test_history),         cmocka_unit_test(test_history_forward),
+                cmocka_unit_test(test_items),           cmocka_unit_test(test_bookmarks),
+                cmocka_unit_test(test_users),           cmocka_unit_test(test_blocks_validate),
                 cmocka_unit_test(test_manifest),
         };
 

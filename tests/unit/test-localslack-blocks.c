@@ -214,16 +214,32 @@ static void test_find(void **state)
         assert_null(blocks_find_element(NULL, "v", NULL, &block));
 }
 
+/* Files are chosen as the objects that the upload gave; none is nothing for a field that needs one. */
+static void test_file_input(void **state)
+{
+        _cleanup_json_ json_t *blocks = parse("[{\"type\":\"input\",\"block_id\":\"b\",\"element\":"
+                                              "{\"type\":\"file_input\",\"action_id\":\"a\"}}]"),
+                              *chosen = parse("{\"b\":{\"a\":[{\"id\":\"F1\"}]}}"), *none = NULL,
+                              *some = NULL, *missing = NULL, *fine = NULL;
+
+        (void) state;
+        assert_null(elements_collect(blocks, NULL, &none));
+        assert_int_equal(json_array_size(json_at(none, "b.a.files")), 0);
+        missing = elements_missing(blocks, none);
+        assert_int_equal(json_object_size(missing), 1);
+        assert_null(elements_collect(blocks, chosen, &some));
+        assert_string_equal(json_str(some, "b.a.files.0.id"), "F1");
+        fine = elements_missing(blocks, some);
+        assert_int_equal(json_object_size(fine), 0);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_rules),
-                cmocka_unit_test(test_limits),
-                cmocka_unit_test(test_too_many_blocks),
-                cmocka_unit_test(test_views),
-                cmocka_unit_test(test_normalize),
-                cmocka_unit_test(test_values),
-                cmocka_unit_test(test_find),
+                cmocka_unit_test(test_file_input), cmocka_unit_test(test_rules),
+                cmocka_unit_test(test_limits),     cmocka_unit_test(test_too_many_blocks),
+                cmocka_unit_test(test_views),      cmocka_unit_test(test_normalize),
+                cmocka_unit_test(test_values),     cmocka_unit_test(test_find),
         };
 
         json_setup();
