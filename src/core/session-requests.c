@@ -29,8 +29,27 @@ static void forward_reply(Flow *f, const char *prefix, const char *id_field, con
         flow_send(f, address, "request.replied", json_deep_copy(frame));
 }
 
+/* What was asked before the session was lost in OpenCode may be read after it: nobody waits for it, and what
+ * is said of it does not find us any more. */
+static bool is_orphan(Flow *f, const FlowEvent *ev)
+{
+        _cleanup_free_ char *address = NULL;
+
+        if (json_str(flow_data(f), "oc.session_id"))
+                return false;
+        if (flow_event_is(ev, "oc.permission.asked") || flow_event_is(ev, "oc.question.asked"))
+                return true;
+        if (!flow_event_is(ev, "request.opened"))
+                return false;
+        address = mem_printf("flow:%s", json_str_or(ev->data, "ref", ""));
+        flow_send(f, address, "request.over", NULL);
+        return true;
+}
+
 FlowVerdict session_take_request_event(Flow *f, const FlowEvent *ev)
 {
+        if (is_orphan(f, ev))
+                return FLOW_STAY;
         if (flow_event_is(ev, "oc.permission.asked"))
                 spawn_request(f, "permission", "perm", "permission", ev->data);
         else if (flow_event_is(ev, "oc.question.asked"))

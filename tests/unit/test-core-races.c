@@ -157,6 +157,24 @@ static void test_answer_of_unknown_fate_may_be_ours(void **state)
         desk_expect(d, "permission", "data.answered_by", "U1");
 }
 
+/* The news of its end had overtaken it: the next look was told so. */
+static void test_request_of_a_lost_session_is_not_opened(void **state)
+{
+        Desk *d = *state;
+        _cleanup_json_ json_t *flow = NULL, *request = NULL;
+        _cleanup_free_ char *address = NULL;
+
+        work(d, &flow);
+        address = mem_printf("flow:%s", json_str(flow, "ref"));
+        desk_tell(d, "oc:ses_1", NULL, "oc.session.deleted", "{'session_id':'ses_1'}");
+        desk_tell(
+                d, address, NULL, "oc.permission.asked",
+                "{'session_id':'ses_1','directory':'/repo','at_ms':1,'permission':{'id':'per_1','permission':'bash','"
+                "patterns':[]}}");
+        request = desk_flow(d, "permission");
+        assert_null(request);
+}
+
 #define TEST(_f) cmocka_unit_test_setup_teardown(_f, setup, teardown)
 
 int main(void)
@@ -168,6 +186,7 @@ int main(void)
                 TEST(test_refused_answer_waits_for_the_one_that_was_faster),
                 TEST(test_answer_of_unknown_fate_is_what_opencode_says),
                 TEST(test_answer_of_unknown_fate_may_be_ours),
+                TEST(test_request_of_a_lost_session_is_not_opened),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
