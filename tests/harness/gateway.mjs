@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { Child, until } from './child.mjs';
 import { freePort } from './opencode.mjs';
+import { journalUrl } from './postgres.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -48,6 +49,8 @@ export async function startGateway(options) {
     ...(options.failpoint ? { GATEWAY_FAILPOINT: options.failpoint } : {}),
     ...options.env,
   };
+  const database = await journalUrl(options.stateDir ?? own);
+  if (database !== null && env.GATEWAY_DATABASE_URL === undefined) env.GATEWAY_DATABASE_URL = database;
   const child = new Child(gatewayBin(), ['serve'], { cwd: options.stateDir ?? own, env });
   const cleanUp = async () => {
     if (own !== null) await rm(own, { recursive: true, force: true });
