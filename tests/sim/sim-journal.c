@@ -644,16 +644,15 @@ static int scan(Journal *base, JournalScan *s, void *userdata)
                                                              .data = a->s[5]});
         }
         for (const SimRow *t = d->tables[TABLE_TIMER]; t; t = t->hh.next)
-                if (!(sim->mutation == MUTATION_LOSE_TIMER && str_equal(t->s[0], "look")))
-                        s->on_timer(userdata, &(JournalRecord){.type = JOURNAL_TIMER_PUT,
-                                                               .flow_id = t->flow_id,
-                                                               .key = t->s[0],
-                                                               .at_ms = t->at_ms});
+                s->on_timer(userdata, &(JournalRecord){.type = JOURNAL_TIMER_PUT,
+                                                       .flow_id = t->flow_id,
+                                                       .key = t->s[0],
+                                                       .at_ms = t->at_ms});
         inbox = sorted(d, TABLE_INBOX, 0, &n);
         for (size_t i = 0; i < n; i++) {
                 const SimRow *flow = by_id(d, TABLE_FLOW, inbox[i]->flow_id);
 
-                if (flow && str_equal(flow->s[3], "active"))
+                if (flow && str_equal(flow->s[3], "active") && sim->mutation != MUTATION_LOSE_INBOX)
                         s->on_waiting(userdata, inbox[i]->flow_id);
         }
         s->last_id = d->last_id;

@@ -2,6 +2,7 @@
  *
  *   sim --runs N [--from SEED] [--jobs N] [--seconds N] [--keep-going]
  *   sim --seed N [--verbose | --small] [--twice]
+ *   sim --seeds FILE
  *   sim --days N [--seed N]
  *   sim --mutate NAME --runs N    a deliberate defect: it has to be found */
 #include <getopt.h>
@@ -40,6 +41,7 @@ typedef struct Options {
         uint64_t seed, n_runs;
         bool has_seed, verbose, twice, keep_going, small, logs;
         unsigned n_jobs, n_days, mutation;
+        const char *file;
         int64_t deadline_s; /* monotonic; 0 = none */
 } Options;
 
@@ -48,7 +50,7 @@ static const char *const mutations[N_MUTATIONS] = {
         [MUTATION_LOSE_COMMIT] = "lose-commit",
         [MUTATION_POST_TWICE] = "post-twice",
         [MUTATION_PROMPT_TWICE] = "prompt-twice",
-        [MUTATION_LOSE_TIMER] = "lose-timer",
+        [MUTATION_LOSE_INBOX] = "lose-inbox",
         [MUTATION_LEAK] = "leak",
         [MUTATION_LOSE_REPLY] = "lose-reply",
 };
@@ -296,22 +298,46 @@ static int run_one(const Options *o)
         return run.failed;
 }
 
+/* The seeds of a file, one a line, each with a word about it. */
+static int run_file(const Options *o)
+{
+        FILE *file = fopen(o->file, "r");
+        char line[256];
+        unsigned n = 0, n_failed = 0;
+
+        if (!file) {
+                perror(o->file);
+                return 2;
+        }
+        while (fgets(line, sizeof(line), file)) {
+                Options one = *o;
+                Plan plan;
+                Run run;
+
+                one.seed = strtoull(line, NULL, 10);
+                run_seed(&run, &plan, one.seed, &one);
+                plan_deinit(&plan);
+                n++;
+                if (run.failed) {
+                        n_failed++;
+                        printf("seed %s  %s: %s\n", line, run.violation, run.details);
+                }
+        }
+        fclose(file);
+        printf("%u seeds, %u fail\n", n, n_failed);
+        return n == 0 || n_failed > 0;
+}
+
 static bool parse(int argc, char **argv, Options *o)
 {
         static const struct option options[] = {
-                {"runs", required_argument, NULL, 'n'},
-                {"from", required_argument, NULL, 'f'},
-                {"seed", required_argument, NULL, 's'},
-                {"jobs", required_argument, NULL, 'j'},
-                {"seconds", required_argument, NULL, 't'},
-                {"days", required_argument, NULL, 'd'},
-                {"mutate", required_argument, NULL, 'm'},
-                {"verbose", no_argument, NULL, 'v'},
-                {"twice", no_argument, NULL, '2'},
-                {"small", no_argument, NULL, 'S'},
-                {"log", no_argument, NULL, 'l'},
-                {"keep-going", no_argument, NULL, 'k'},
-                {NULL, 0, NULL, 0},
+                {"runs", required_argument, NULL, 'n'},    {"from", required_argument, NULL, 'f'},
+                {"seed", required_argument, NULL, 's'},    {"jobs", required_argument, NULL, 'j'},
+                {"seconds", required_argument, NULL, 't'}, {"days", required_argument, NULL, 'd'},
+                {"mutate", required_argument, NULL, 'm'},  {"verbose", no_argument, NULL, 'v'},
+                {"twice", no_argument, NULL, '2'},         {"small", no_argument, NULL, 'S'},
+                {"log", no_argument, NULL, 'l'},           {"seeds", required_argument, NULL, 'F'},
+                {"keep-going", no_argument, NULL, 'k'},    {NULL, 0, NULL, 0},
         };
         int c;
 
@@ -335,6 +361,7 @@ static bool parse(int argc, char **argv, Options *o)
                         break;
                 case 'v': o->verbose = true; break;
                 case '2': o->twice = true; break;
+                case 'F': o->file = optarg; break;
                 case 'l': o->logs = true; break;
                 case 'S': o->small = true; break;
                 case 'k': o->keep_going = true; break;
@@ -363,5 +390,7 @@ int main(int argc, char **argv)
         shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (shared == MAP_FAILED)
                 return 2;
+        if (o.file)
+                return run_file(&o);
         return o.has_seed || o.n_days ? run_one(&o) : run_many(&o);
 }

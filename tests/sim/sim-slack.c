@@ -158,6 +158,7 @@ static void set_content(SlackMessage *m, const json_t *form, bool is_new)
                      .where = is_new ? "a post" : "an edit"};
 
         mem_strset(&m->text, json_str_or(form, "text", ""));
+        sim_note(m->text, m->session);
         json_each_string(json_object_get(form, "blocks"), look_at_text, &look);
         if (m->session < 0 && look.session >= 0) { /* the card of a slash command makes the thread */
                 Thread *t = &slack.threads[look.session];

@@ -223,7 +223,7 @@ enum {
         MUTATION_LOSE_COMMIT,  /* the journal forgets a committed transaction at a crash */
         MUTATION_POST_TWICE,   /* Slack shows a post twice */
         MUTATION_PROMPT_TWICE, /* the plugin stores a prompt although it has it */
-        MUTATION_LOSE_TIMER,   /* a timer's row is not read back after a restart */
+        MUTATION_LOSE_INBOX,   /* what waits in an inbox is not read back after a restart */
         MUTATION_LEAK,         /* an answer goes to another thread */
         MUTATION_LOSE_REPLY,   /* a click's answer to OpenCode is dropped and said to be given */
         N_MUTATIONS
