@@ -47,7 +47,7 @@ class Pane {
       earlier: thread ? null : () => loadEarlier(channel()),
       empty: () => h('div', { class: 'empty' }, thread ? 'This thread does not exist.' : h('span', null, h('p', { class: 'empty-title' }, `This is the beginning of ${isDirect(channel()) ? '' : '#'}${titleOf(channel(), me)}.`),
         h('p', null, 'Say something, or type / for a command.'))),
-      tail: () => [statusLine(channel(), thread, me), suggestedPrompts(channel(), thread, (text) => void this.usePrompt(text))].filter(Boolean),
+      tail: () => [statusLine(channel(), thread, me), suggestedPrompts(channel(), thread, this.collect(), (text) => void this.usePrompt(text))].filter(Boolean),
     });
     this.composer = composer({ me, channel, thread, editLast: () => this.editLast() });
     if (thread && !channel().messages.has(thread)) void loadThread(channel(), thread);

@@ -112,7 +112,7 @@ function alert(block, env) {
 const BLOCKS = {
   actions, alert, card, container, context, image: imageBlock, input: inputBlock, plan, section, table, video,
   context_actions: actions, data_table: dataTable, rich_text: richText, task_card: task,
-  carousel: (block, env) => h('div', { class: 'carousel', tabindex: '0', role: 'region', 'aria-label': 'Cards' }, (block.elements ?? []).map((el) => card({ ...el, block_id: el.block_id ?? block.block_id }, env))),
+  carousel: (block, env) => h('div', { class: 'carousel', tabindex: '0', role: 'region', 'aria-label': 'Cards' }, (block.elements ?? []).map((el) => card(el, env))),
   divider: () => h('hr'),
   file: (block) => h('div', { class: 'file' }, h('div', { class: 'file-head' }, icon('file'), `Remote file ${block.external_id ?? ''}`)),
   header: (block, env) => h('div', { class: `b-header level-${[1, 2, 3, 4].includes(block.level) ? block.level : 2}`, role: 'heading', 'aria-level': '3' }, textObject(block.text, env)),

@@ -22,6 +22,8 @@ export class MessageList {
   #first = null;      // ts of the first shown message, when the reader scrolled up
   #following = true;  // the reader is at the end and stays there
   #seen = null;       // the newest ts that the reader had at the end
+  #newFrom = null;    // the first message that came while nobody looked
+  #known = null;      // the newest ts at the last look
   #all = [];
   #busy = false;
 
@@ -31,6 +33,7 @@ export class MessageList {
    */
   constructor(options) {
     this.options = options;
+    this.#known = options.readUpTo ?? null;
     this.#inner = h('div', { class: 'list-inner' });
     this.#scroller = h('div', { class: 'list', role: 'log', 'aria-label': options.inThread ? 'Thread' : 'Messages', tabindex: '-1' }, this.#inner);
     this.#pill = h('button', { class: 'pill', type: 'button', hidden: true, onclick: () => this.toEnd() });
@@ -146,7 +149,7 @@ export class MessageList {
   #lines(shown) {
     const out = [];
     const nodes = new Map();
-    const { inThread, readUpTo } = this.options;
+    const { inThread } = this.options;
     const root = inThread ? this.#all[0] : null;
     let before = null;
     let isNewMarked = false;
@@ -154,7 +157,7 @@ export class MessageList {
       const day = dayOf(m.ts);
       const newDay = !before || dayOf(before.ts) !== day;
       if (newDay && !inThread) out.push(this.#extra(`day ${day} ${m.ts}`, () => h('div', { class: 'line', role: 'separator' }, h('span', null, day))));
-      const isNew = Boolean(readUpTo) && !isNewMarked && m.ts > readUpTo && m.user !== this.options.me;
+      const isNew = !isNewMarked && this.#newFrom !== null && m.ts >= this.#newFrom;
       if (isNew) {
         isNewMarked = true;
         out.push(this.#extra('new', () => h('div', { class: 'line line-new', role: 'separator' }, h('span', null, 'New'))));
@@ -174,12 +177,21 @@ export class MessageList {
     return out;
   }
 
+  /** What came before the list was opened, or while the tab was hidden, begins with a line. */
+  #markNew() {
+    const wasAway = document.visibilityState !== 'visible' || this.#known === this.options.readUpTo;
+    const first = wasAway && this.#known ? this.#all.find((m) => m.ts > this.#known && m.user !== this.options.me && !m.is_ephemeral) : null;
+    if (first && (this.#newFrom === null || this.#newFrom <= this.#known)) this.#newFrom = first.ts;
+    if (document.visibilityState === 'visible') this.#known = this.#all.at(-1)?.ts ?? this.#known;
+  }
+
   draw() {
     if (!this.#following && this.#atEnd() && this.#nodes.has(this.#all.at(-1)?.ts)) {
       this.#following = true;
       this.#first = null;
     }
     this.#all = this.options.collect();
+    this.#markNew();
     const shown = this.#window();
     const kept = this.#following ? null : this.#anchor();
     const focus = focusOf(this.#inner);

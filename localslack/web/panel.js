@@ -85,7 +85,7 @@ const problemTitle = (p) => String(p.title ?? p.what ?? p.text ?? p.error ?? 'So
 
 function problemRow(p, i) {
   return row(`problem ${p.n ?? i}`, p, [h('span', { class: 'req-time' }, p.at_ms ? clock(p.at_ms) : ''), icon('warning', 'bad'), h('span', { class: 'req-main' }, h('span', null, problemTitle(p)),
-    p.method ? h('code', null, String(p.method)) : null)],
+    p.where ? h('code', null, String(p.where)) : null)],
   () => [p.where ? h('p', null, h('strong', null, 'Where: '), String(p.where)) : null, p.fix ? h('p', null, h('strong', null, 'What to do: '), String(p.fix)) : null,
     p.reference ? h('p', { class: 'muted' }, String(p.reference)) : null, json('As recorded', p)]);
 }

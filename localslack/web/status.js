@@ -2,7 +2,7 @@
 
 import { h } from './dom.js';
 import { icon } from './icons.js';
-import { interact, store } from './store.js';
+import { post, store } from './store.js';
 
 const ROTATE_MS = 2500;
 
@@ -33,9 +33,9 @@ export function statusLine(channel, thread, me) {
   if (!s) return null;
   if (lines.has(s)) return lines.get(s);
   const texts = (s.loading_messages ?? []).map(String);
-  const stop = s.stoppable || s.session === 'processing' ? h('button', { class: 'btn btn-small', type: 'button', onclick: async () => {
+  const stop = s.stoppable ? h('button', { class: 'btn btn-small', type: 'button', onclick: async () => {
     stop.disabled = true;
-    await interact('agent_stop', { user: me, channel: channel.id, thread_ts: thread ?? undefined });
+    await post('agent_stop', { user: me, channel: channel.id, thread_ts: thread ?? undefined });
     stop.disabled = false;
   } }, icon('stop'), 'Stop') : null;
   const el = h('div', { class: 'status', role: 'status' }, h('span', { class: 'spinner' }), h('span', null, sentence(s)), texts.length ? rotating(texts) : null, stop);
@@ -52,9 +52,10 @@ export function statusMark(channel, m) {
   return marks.get(s);
 }
 
-export function suggestedPrompts(channel, thread, use) {
+/** `messages`: what is in the place; the prompts go when a person has written there after them. */
+export function suggestedPrompts(channel, thread, messages, use) {
   const p = store.prompts.get(`${channel.id}:${thread ?? ''}`);
-  if (!p) return null;
+  if (!p || messages.some((m) => !m.bot_id && m.ts !== thread && m.ts > (p.since ?? '0'))) return null;
   return h('div', { class: 'prompts', role: 'group', 'aria-label': p.title ?? 'Suggested prompts' }, p.title ? h('span', { class: 'muted' }, String(p.title)) : null,
     p.prompts.slice(0, 4).map((one) => h('button', { class: 'btn btn-prompt', type: 'button', title: one.message, onclick: () => use(String(one.message)) }, String(one.title))));
 }

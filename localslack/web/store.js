@@ -179,11 +179,13 @@ const handlers = {
   },
   status(data) {
     const key = keyOf(data);
-    if (data.status || data.session === 'processing') store.statuses.set(key, { ...data, at: Date.now() });
+    if (data.status || data.session === 'processing') store.statuses.set(key, data);
     else store.statuses.delete(key);
+    if (data.title) store.titles.set(key, data.title);
   },
   prompts(data) {
-    if (data.prompts?.length) store.prompts.set(keyOf(data), data);
+    // What a person says afterwards takes them away.
+    if (data.prompts?.length) store.prompts.set(keyOf(data), { ...data, since: channelOf(data)?.last });
     else store.prompts.delete(keyOf(data));
   },
   title(data) {
@@ -218,9 +220,10 @@ function takeState(state) {
   store.ephemerals = state.ephemerals;
   store.views = state.views;
   store.homes = new Map(state.homes.map((v) => [v.user, v.view]));
-  store.statuses = new Map(state.statuses.map((s) => [keyOf(s), { ...s, at: Date.now() }]));
   store.prompts = new Map((state.prompts ?? []).map((p) => [keyOf(p), p]));
   store.titles = new Map((state.titles ?? []).map((t) => [keyOf(t), t.title]));
+  store.statuses = new Map();
+  state.statuses.forEach(handlers.status);
   store.sockets = new Map(state.sockets.map((s) => [s.id, s.state]));
 }
 
