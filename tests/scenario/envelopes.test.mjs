@@ -170,6 +170,8 @@ for (const action of ['warning', 'refresh', 'close', 'kill']) {
     }
     const promptsNow = () => promptsLike(new RegExp(`Traffic ${action} `)).map((p) => p.text);
     await world.until('all of it', () => promptsNow().length >= texts.length, SLOW_MS);
+    // What was said is read from the history, sockets or not; a command needs one.
+    await slack.waitForSockets(2, { timeout_ms: SLOW_MS });
     await stillWorks();
     assert.deepEqual(promptsNow().toSorted(), texts.toSorted(), 'each once');
     // Not in order: Slack spreads envelopes over two sockets, and promises none between them.
