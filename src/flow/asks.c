@@ -399,7 +399,7 @@ void asks_pump(FlowEngine *e)
 {
         VerbEntry *v, *next;
 
-        if (e->stopping)
+        if (e->stopping || (e->may_act && !e->may_act(e->may_act_userdata)))
                 return;
         for (unsigned priority = 0; priority < ASK_N_PRIORITIES; priority++)
                 HASH_ITER (hh, e->verbs, v, next) {
@@ -426,6 +426,12 @@ static void schedule_pump(FlowEngine *e)
         loop_defer(e->loop, on_pump, e);
 }
 
+void flow_engine_set_gate(FlowEngine *e, bool (*may_act)(void *userdata), void *userdata)
+{
+        e->may_act = may_act;
+        e->may_act_userdata = userdata;
+}
+
 void flow_engine_kick(FlowEngine *e)
 {
         /* Collected first: a started ask may be timed again at once. */
@@ -445,6 +451,7 @@ void flow_engine_kick(FlowEngine *e)
                 heap_remove(&e->ask_heap, &a->heap);
                 make_ready(a);
         }
+        schedule_pump(e);
 }
 
 static int64_t backoff_ms(const AskEntry *a)

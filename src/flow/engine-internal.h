@@ -112,6 +112,8 @@ struct FlowEngine {
         Heap ask_heap; /* asks that wait for a time */
         LoopTimer *ask_timer;
         bool pump_scheduled;
+        bool (*may_act)(void *userdata); /* NULL = always */
+        void *may_act_userdata;
 
         struct {
                 MetricSeries *turns, *faults, *quarantined, *ignored, *parked, *failed, *duplicates,

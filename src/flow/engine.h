@@ -54,6 +54,10 @@ void flow_deliver(FlowEngine *e, const FlowDelivery *d);
  * at which something durable has been delivered since the start, and not too long ago. */
 void flow_hint(FlowEngine *e, const char *address, const char *event, json_t *data /* stolen */);
 
+/* Asked before asks are started: false = not now, another gateway may be at work in our place.
+ * flow_engine_kick() when it is true again. */
+void flow_engine_set_gate(FlowEngine *e, bool (*may_act)(void *userdata), void *userdata);
+
 /* An adapter's circumstances changed (a bridge connected): asks that waited for their wait_ms() are asked
  * again. */
 void flow_engine_kick(FlowEngine *e);
@@ -64,6 +68,10 @@ bool flow_engine_healthy(const FlowEngine *e); /* false while the journal cannot
 typedef void (*FlowListFn)(void *userdata, const char *json);
 void flow_engine_list(FlowEngine *e, const char *kind, const char *status, int64_t limit, FlowListFn done,
                       void *userdata);
+/* Only the active ones of a kind that are in one step: as many as there are, not as many as there ever were.
+ */
+void flow_engine_list_step(FlowEngine *e, const char *kind, const char *step, int64_t limit, FlowListFn done,
+                           void *userdata);
 void flow_engine_list_asks(FlowEngine *e, const char *status, int64_t limit, FlowListFn done, void *userdata);
 /* Lets a quarantined flow try again. */
 void flow_engine_retry(FlowEngine *e, const char *ref);

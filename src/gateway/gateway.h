@@ -13,6 +13,7 @@
 #include "integrations/opencode/bridge.h"
 #include "integrations/opencode/waker.h"
 #include "net/http-server.h"
+#include "store/lease-postgres.h"
 
 typedef struct Gateway Gateway;
 typedef struct LiveSession LiveSession;
@@ -24,6 +25,7 @@ struct Gateway {
         Loop *loop;
         Metrics *metrics;
         Journal *journal;
+        Lease *lease; /* NULL: nobody shares the journal */
         FlowEngine *engine;
         HttpClient *http;
         HttpServer *server;
@@ -52,6 +54,11 @@ struct Gateway {
 
 /* serve.c: runs until a signal; returns the process's exit code. */
 int gateway_serve(const GatewayConf *conf);
+
+/* standby.c: waits until no other gateway is at work on the journal; false when this one was told to stop
+ * meanwhile. */
+bool gateway_stand_by(Gateway *g);
+bool gateway_may_act(void *gateway); /* still at work, as far as we know */
 
 /* journal.c: opens g->journal; what is wrong has been logged when it fails. */
 int gateway_open_journal(Gateway *g);

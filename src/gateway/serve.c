@@ -1,9 +1,9 @@
 /* Start, life and end of the daemon.
  *
- * Start: journal → engine (takes up what a restart left) → HTTP (the plugin can connect) → who are we at
- * Slack? → sockets. End, on SIGTERM or SIGINT: sockets are closed with a close frame while what still arrives
- * is made durable, then the engine commits what is open; a second signal ends at once, which costs nothing
- * that a crash would not. */
+ * Start: the lease, where several share the journal → journal → engine (takes up what a restart left) → HTTP
+ * (the plugin can connect) → who are we at Slack? → sockets. End, on SIGTERM or SIGINT: sockets are closed
+ * with a close frame while what still arrives is made durable, then the engine commits what is open; a second
+ * signal ends at once, which costs nothing that a crash would not. */
 #include "gateway/gateway.h"
 
 #include <signal.h>
@@ -48,6 +48,10 @@ static void stop(Gateway *g, int exit_code)
         }
         g->stopping = true;
         g->exit_code = exit_code;
+        if (!g->engine) { /* standing by */
+                loop_stop(g->loop);
+                return;
+        }
         health_stop(g->health);
         log_info("gateway", "stopping");
         loop_timer_set(g->stop_anyway, STOP_PATIENCE_MS);
@@ -275,6 +279,7 @@ static int start(Gateway *g)
         if (r < 0)
                 return error_trace(r);
         add_verbs(g);
+        flow_engine_set_gate(g->engine, gateway_may_act, g);
         r = flow_engine_start(g->engine);
         if (r >= 0) {
                 g->health = health_new(g);
@@ -307,6 +312,7 @@ static void gateway_deinit(Gateway *g)
         live_deinit(g);
         journal_free(g->journal); /* joins the writer, before the engine goes */
         flow_engine_free(g->engine);
+        lease_free(g->lease); /* nothing of ours is under way any more */
         loop_timer_free(g->identify_again);
         loop_timer_free(g->offline);
         loop_timer_free(g->heartbeat);
@@ -339,10 +345,10 @@ int gateway_serve(const GatewayConf *conf)
         g.heartbeat = loop_timer_new(g.loop, on_heartbeat, &g);
         g.stop_anyway = loop_timer_new(g.loop, stop_anyway, &g);
         fill_intake(&g);
-        r = start(&g);
-        if (r >= 0)
+        r = gateway_stand_by(&g) ? start(&g) : 1;
+        if (r == 0)
                 loop_run(g.loop);
-        else {
+        else if (r < 0) {
                 log_fault(r, "gateway", "cannot start");
                 g.exit_code = 1;
         }

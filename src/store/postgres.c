@@ -69,7 +69,7 @@ int postgres_connect(PGconn **ret, const char *url, const char *application_name
                 r = postgres_run(conn,
                                  "SELECT set_config('synchronous_commit', 'on', false) WHERE "
                                  "current_setting('synchronous_commit') IN ('off', 'local'); "
-                                 "SET idle_in_transaction_session_timeout = '10s'",
+                                 "SET idle_in_transaction_session_timeout = '5s'",
                                  timeout_ms);
         }
         if (r < 0) {

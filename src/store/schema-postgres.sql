@@ -62,26 +62,30 @@ CREATE TABLE writer (id bigint PRIMARY KEY, transaction_number bigint NOT NULL, 
 CREATE TABLE shard (id bigint PRIMARY KEY, owner bigint, epoch bigint NOT NULL DEFAULT 0) WITH (fillfactor = 50);
 INSERT INTO shard (id) SELECT generate_series(0, 63);
 
--- Places for replicas. `id` is drawn anew at each joining; the number is part of the ids that the replica gives, and is
--- not given again before all others were.
-CREATE TABLE replica (
-  number bigint PRIMARY KEY,
-  id bigint UNIQUE,
-  presence text NOT NULL DEFAULT '{}',
+-- Which replica is at work. The row is renewed by its owner; the clock is the database's.
+CREATE TABLE lease (
+  id bigint PRIMARY KEY,
+  owner bigint,
+  epoch bigint NOT NULL DEFAULT 0,
   expires_at timestamptz NOT NULL DEFAULT '-infinity'
 ) WITH (fillfactor = 50);
-INSERT INTO replica (number) SELECT generate_series(1, 63);
+INSERT INTO lease (id) VALUES (1);
 
--- Letters between replicas: calls, their answers, hints. Nothing durable: a letter that is lost costs a second try.
-CREATE UNLOGGED TABLE relay (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  to_replica bigint NOT NULL,
-  from_replica bigint NOT NULL,
-  kind text NOT NULL,
-  body text NOT NULL,
-  created_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX relay_by_replica ON relay (to_replica, id);
+-- Renews the lease that p_owner has in p_epoch, or (p_epoch 0) takes one that is free or has run out, and all shards with
+-- it. The epoch; NULL = somebody else has it.
+CREATE FUNCTION lease_beat(p_owner bigint, p_epoch bigint, p_ms bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  held bigint;
+BEGIN
+  UPDATE lease SET expires_at = clock_timestamp() + p_ms * interval '1 ms', owner = p_owner,
+    epoch = CASE WHEN p_epoch = 0 THEN epoch + 1 ELSE epoch END
+    WHERE CASE WHEN p_epoch = 0 THEN owner IS NULL OR expires_at < clock_timestamp() ELSE owner = p_owner AND epoch = p_epoch END
+    RETURNING epoch INTO held;
+  IF held IS NOT NULL AND p_epoch = 0 THEN
+    UPDATE shard SET owner = p_owner, epoch = held; -- waits for transactions of the former owner
+  END IF;
+  RETURN held;
+END $$;
 
 -- Delivers an event to the flow at an address (JOURNAL_DELIVER in journal.h). `p_direct` is the flow's id when the address
 -- is "flow:<id>". The result's owner is the replica that has the flow's shard, 0 = nobody.
