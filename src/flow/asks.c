@@ -426,8 +426,9 @@ static void schedule_pump(FlowEngine *e)
         loop_defer(e->loop, on_pump, e);
 }
 
-void flow_engine_set_gate(FlowEngine *e, bool (*may_act)(void *userdata), void *userdata)
+void flow_engine_set_replica(FlowEngine *e, unsigned number, bool (*may_act)(void *userdata), void *userdata)
 {
+        e->replica_number = number & 63;
         e->may_act = may_act;
         e->may_act_userdata = userdata;
 }

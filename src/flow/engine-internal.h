@@ -96,7 +96,7 @@ struct FlowEngine {
         unsigned n_pending;
         int64_t last_id;
         bool ids_of_time;
-        unsigned replica_number; /* 1 to 63; 0 = alone */
+        unsigned replica_number; /* 0 to 63 */
         bool started, stopping;
         LoopFn stopped;
         void *stopped_userdata;

@@ -54,9 +54,10 @@ void flow_deliver(FlowEngine *e, const FlowDelivery *d);
  * at which something durable has been delivered since the start, and not too long ago. */
 void flow_hint(FlowEngine *e, const char *address, const char *event, json_t *data /* stolen */);
 
-/* Asked before asks are started: false = not now, another gateway may be at work in our place.
- * flow_engine_kick() when it is true again. */
-void flow_engine_set_gate(FlowEngine *e, bool (*may_act)(void *userdata), void *userdata);
+/* Where several gateways share the journal; before flow_engine_start(). `number` (0 to 63) is part of the ids
+ * that this one gives. may_act() is asked before asks are started: false = not now, another may be at work in
+ * our place; flow_engine_kick() when it is true again. */
+void flow_engine_set_replica(FlowEngine *e, unsigned number, bool (*may_act)(void *userdata), void *userdata);
 
 /* An adapter's circumstances changed (a bridge connected): asks that waited for their wait_ms() are asked
  * again. */

@@ -279,7 +279,10 @@ static int start(Gateway *g)
         if (r < 0)
                 return error_trace(r);
         add_verbs(g);
-        flow_engine_set_gate(g->engine, gateway_may_act, g);
+        /* By turns, so that two clocks that disagree do not give the same id twice. */
+        if (g->lease)
+                flow_engine_set_replica(g->engine, (unsigned) (lease_epoch(g->lease) % 64), gateway_may_act,
+                                        g);
         r = flow_engine_start(g->engine);
         if (r >= 0) {
                 g->health = health_new(g);

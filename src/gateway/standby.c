@@ -36,7 +36,7 @@ bool gateway_may_act(void *userdata)
 {
         const Gateway *g = userdata;
 
-        return !g->lease || lease_holds(g->lease);
+        return lease_holds(g->lease);
 }
 
 bool gateway_stand_by(Gateway *g)

@@ -200,15 +200,17 @@ static int send_all(JournalPostgres *j, const List *batches, bool *ret_fenced)
         snprintf(number, sizeof(number), "%llu", (unsigned long long) j->transaction);
         if (r >= 0)
                 r = send_prepared(j, "mark", writer, number);
-        if (r >= 0 && !PQsendFlushRequest(j->conn))
+        /* A sync, not a flush: only at a sync does the server count how long a transaction has been idle, and
+         * one whose process is paused must let go of its locks. It does not commit what BEGIN has begun. */
+        if (r >= 0 && !PQpipelineSync(j->conn))
                 r = error_origin(-ENOTCONN);
         return error_trace(r);
 }
 
 static int read_all(JournalPostgres *j, const List *batches, bool fenced, int64_t deadline_ms,
-                    char **ret_detail)
+                    char **ret_detail, bool *ret_synced)
 {
-        _cleanup_result_ PGresult *begin = NULL, *fence = NULL, *mark = NULL;
+        _cleanup_result_ PGresult *begin = NULL, *fence = NULL, *mark = NULL, *sync = NULL;
         int r = postgres_pipeline_result(j->conn, deadline_ms, &begin, NULL);
 
         if (r == 0 && fenced)
@@ -222,31 +224,40 @@ static int read_all(JournalPostgres *j, const List *batches, bool fenced, int64_
         }
         if (r == 0)
                 r = postgres_pipeline_result(j->conn, deadline_ms, &mark, NULL);
+        if (r == 0)
+                r = postgres_pipeline_result(j->conn, deadline_ms, &sync, NULL);
+        *ret_synced = r == 0;
         if (r == 0 && strcmp(PQcmdTuples(mark), "1") != 0)
                 return error_origin(-EIO); /* our row is gone: connecting makes it anew */
         return r < 0 ? error_trace(r) : r;
 }
 
-/* Ends what was begun. Whatever still comes of it is read and dropped. */
-static int roll_back(JournalPostgres *j, int64_t deadline_ms)
+/* Reads and drops everything up to the next sync. */
+static int drain(JournalPostgres *j, int64_t deadline_ms)
 {
-        if (send_plain(j, "ROLLBACK") < 0 || !PQpipelineSync(j->conn))
-                return error_origin(-ENOTCONN);
-        for (unsigned n_syncs = 0; n_syncs < 2;) {
+        for (;;) {
                 _cleanup_result_ PGresult *result = NULL;
                 int r = postgres_next_result(j->conn, deadline_ms, &result);
 
                 if (r < 0)
                         return error_trace(r);
-                if (!result || PQresultStatus(result) != PGRES_PIPELINE_SYNC)
-                        continue;
-                /* A pipeline that was aborted skips everything up to its sync, the ROLLBACK too. */
-                if (PQtransactionStatus(j->conn) == PQTRANS_IDLE)
+                if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
                         return 0;
-                if (n_syncs++ == 0 && (send_plain(j, "ROLLBACK") < 0 || !PQpipelineSync(j->conn)))
-                        return error_origin(-ENOTCONN);
         }
-        return error_origin(-EPROTO);
+}
+
+/* Ends what was begun; `synced`: the results up to the sync of send_all() have been read. */
+static int roll_back(JournalPostgres *j, bool synced, int64_t deadline_ms)
+{
+        int r = synced ? 0 : drain(j, deadline_ms);
+
+        if (r >= 0 && (send_plain(j, "ROLLBACK") < 0 || !PQpipelineSync(j->conn)))
+                r = error_origin(-ENOTCONN);
+        if (r >= 0)
+                r = drain(j, deadline_ms);
+        if (r < 0)
+                return error_trace(r);
+        return PQtransactionStatus(j->conn) == PQTRANS_IDLE ? 0 : error_origin(-EPROTO);
 }
 
 static int commit(JournalPostgres *j, int64_t deadline_ms)
@@ -307,7 +318,7 @@ static void forget_results(JournalBatch *b)
 static int try_once(JournalPostgres *j, const List *batches, char **ret_stale)
 {
         int64_t deadline_ms = clock_monotonic_ms() + STATEMENT_TIMEOUT_MS;
-        bool fenced;
+        bool fenced, synced = false;
         int r;
 
         j->transaction++;
@@ -315,7 +326,7 @@ static int try_once(JournalPostgres *j, const List *batches, char **ret_stale)
                 list_entry(node, JournalBatch, link)->transaction = j->transaction;
         r = send_all(j, batches, &fenced);
         if (r == 0)
-                r = read_all(j, batches, fenced, deadline_ms, ret_stale);
+                r = read_all(j, batches, fenced, deadline_ms, ret_stale, &synced);
         FAILPOINT("journal.before_commit");
         if (r == 0 && j->config.before_commit)
                 r = j->config.before_commit(j->config.userdata);
@@ -327,7 +338,7 @@ static int try_once(JournalPostgres *j, const List *batches, char **ret_stale)
         }
         list_for_each (node, (List *) batches)
                 forget_results(list_entry(node, JournalBatch, link));
-        if (PQstatus(j->conn) != CONNECTION_OK || roll_back(j, deadline_ms) < 0)
+        if (PQstatus(j->conn) != CONNECTION_OK || roll_back(j, synced, deadline_ms) < 0)
                 disconnect(j);
         return r < 0 ? error_trace(r) : r;
 }
