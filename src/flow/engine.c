@@ -453,13 +453,14 @@ void flow_hint(FlowEngine *e, const char *address, const char *event, json_t *da
 }
 
 static void list_records(FlowEngine *e, JournalRecordType type, const char *kind, const char *status,
-                         int64_t limit, FlowListFn done, void *userdata)
+                         const char *step, int64_t limit, FlowListFn done, void *userdata)
 {
         EngineBatch *b = engine_batch(e);
         JournalRecord *rec = journal_batch_add(b->journal, type);
 
         rec->kind = journal_batch_string(b->journal, kind);
         rec->status = journal_batch_string(b->journal, status);
+        rec->step = journal_batch_string(b->journal, step);
         rec->number = limit;
         b->lists = mem_resize(b->lists, (b->n_lists + 1) * sizeof(*b->lists));
         b->lists[b->n_lists++] = (ListDone){b->journal->n_records - 1, done, userdata};
@@ -468,12 +469,18 @@ static void list_records(FlowEngine *e, JournalRecordType type, const char *kind
 void flow_engine_list(FlowEngine *e, const char *kind, const char *status, int64_t limit, FlowListFn done,
                       void *userdata)
 {
-        list_records(e, JOURNAL_LIST, kind, status, limit, done, userdata);
+        list_records(e, JOURNAL_LIST, kind, status, NULL, limit, done, userdata);
+}
+
+void flow_engine_list_step(FlowEngine *e, const char *kind, const char *step, int64_t limit, FlowListFn done,
+                           void *userdata)
+{
+        list_records(e, JOURNAL_LIST, kind, "active", step, limit, done, userdata);
 }
 
 void flow_engine_list_asks(FlowEngine *e, const char *status, int64_t limit, FlowListFn done, void *userdata)
 {
-        list_records(e, JOURNAL_LIST_ASKS, NULL, status, limit, done, userdata);
+        list_records(e, JOURNAL_LIST_ASKS, NULL, status, NULL, limit, done, userdata);
 }
 
 void flow_engine_retry(FlowEngine *e, const char *ref)

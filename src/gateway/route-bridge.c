@@ -4,7 +4,7 @@
 
 #include "base/failpoint.h"
 
-#define SESSIONS_MAX 100000
+#define BELIEVED_MAX 10000 /* sessions at work, requests open: more than any OpenCode runs */
 
 typedef struct PendingEvent {
         Gateway *gateway;
@@ -47,7 +47,10 @@ static void on_delivered(void *userdata, FlowDelivered outcome)
         pending_unref(p);
 }
 
-/* ---- reconciliation ---- */
+/* ---- reconciliation ----
+ *
+ * Whom it concerns: the sessions that OpenCode names, those that we believe at work, and the requests that we
+ * believe open. All others have nothing to agree about, however many there are. */
 
 static const json_t *directory_part(const json_t *frame, const char *directory)
 {
@@ -60,15 +63,15 @@ static const json_t *directory_part(const json_t *frame, const char *directory)
         return NULL;
 }
 
-/* The elements of part[list] that belong to `session_id`, each with its directory, as the single events have
- * it. */
-static json_t *own_requests(const json_t *part, const char *list, const char *session_id)
+/* The elements of part[list] that belong to `root_id`, each with its directory, as the single events have it.
+ */
+static json_t *own_requests(const json_t *part, const char *list, const char *root_id)
 {
         json_t *own = json_array(), *request;
         size_t i;
 
         json_array_foreach ((json_t *) json_at(part, list), i, request)
-                if (str_equal(json_str(request, "root_id"), session_id)) {
+                if (str_equal(json_str(request, "root_id"), root_id)) {
                         json_t *copy = json_copy(request);
 
                         json_put_str(copy, "directory", json_str(part, "directory"));
@@ -77,69 +80,160 @@ static json_t *own_requests(const json_t *part, const char *list, const char *se
         return own;
 }
 
-static const char *own_status(const json_t *part, const char *session_id)
+static const char *own_status(const json_t *part, const char *root_id)
 {
         size_t i;
         json_t *s;
 
         json_array_foreach ((json_t *) json_at(part, "sessions"), i, s)
-                if (str_equal(json_str(s, "root_id"), session_id))
+                if (str_equal(json_str(s, "root_id"), root_id))
                         return json_str_or(s, "status.type", "busy");
         return "idle";
 }
 
-static bool has_business(const json_t *session, const json_t *data)
+static void deliver_part(PendingEvent *p, const char *address, const char *event, json_t *data /* stolen */)
 {
-        return json_object_size(json_at(session, "data.turn")) > 0 ||
-               json_object_size(json_at(session, "data.open")) > 0 ||
-               json_array_size(json_at(data, "permissions")) > 0 ||
-               json_array_size(json_at(data, "questions")) > 0 ||
-               !str_equal(json_str(data, "status"), "idle");
-}
+        _cleanup_free_ char *key = mem_printf("bridge:%s:%lld:%s", p->bridge_id, (long long) p->seq, address);
 
-static void reconcile_session(PendingEvent *p, const json_t *session)
-{
-        const char *session_id = json_str(session, "data.oc.session_id"),
-                   *ref = json_str_or(session, "ref", "");
-        const json_t *part = directory_part(p->frame, json_str(session, "data.oc.directory"));
-        _cleanup_free_ char *address = mem_printf("flow:%s", ref);
-        _cleanup_free_ char *key = mem_printf("bridge:%s:%lld:%s", p->bridge_id, (long long) p->seq, ref);
-        _cleanup_json_ json_t *data = NULL;
-
-        if (!session_id || !part)
-                return;
-        data = json_pack("{s:s, s:o, s:o, s:s}", "status", own_status(part, session_id), "permissions",
-                         own_requests(part, "permissions", session_id), "questions",
-                         own_requests(part, "questions", session_id), "bridge_id", p->bridge_id);
         json_put_int(data, "at_ms", json_int(p->frame, "at_ms", 0));
-        if (!has_business(session, data))
-                return;
         p->n_waiting++;
         flow_deliver(p->gateway->engine, &(FlowDelivery){
                                                  .address = address,
-                                                 .event = "oc.reconcile",
+                                                 .event = event,
                                                  .dedup_key = key,
                                                  .json = json_dump(data),
                                                  .done = on_delivered,
                                                  .userdata = p,
                                          });
+        json_decref(data);
 }
 
-static void on_sessions_for_reconcile(void *userdata, const char *json)
+/* What OpenCode knows of one session: everything, so that what is missing is over. */
+static void reconcile_session(PendingEvent *p, const json_t *part, const char *address, const char *root_id)
+{
+        deliver_part(p, address, "oc.reconcile",
+                     json_pack("{s:s, s:o, s:o, s:s}", "status", own_status(part, root_id), "permissions",
+                               own_requests(part, "permissions", root_id), "questions",
+                               own_requests(part, "questions", root_id), "bridge_id", p->bridge_id));
+}
+
+static bool names(const json_t *part, const char *root_id)
+{
+        static const char *const lists[] = {"sessions", "permissions", "questions"};
+        size_t i;
+        json_t *one;
+
+        for (size_t k = 0; k < ELEMENTSOF(lists); k++)
+                json_array_foreach ((json_t *) json_at(part, lists[k]), i, one)
+                        if (str_equal(json_str(one, "root_id"), root_id))
+                                return true;
+        return false;
+}
+
+static void reconcile_named(PendingEvent *p, const json_t *part)
+{
+        static const char *const lists[] = {"sessions", "permissions", "questions"};
+        _cleanup_json_ json_t *told = json_object();
+        size_t i;
+        json_t *one;
+
+        for (size_t k = 0; k < ELEMENTSOF(lists); k++)
+                json_array_foreach ((json_t *) json_at(part, lists[k]), i, one) {
+                        const char *root_id = json_str_or(one, "root_id", "");
+                        _cleanup_free_ char *address = mem_printf("oc:%s", root_id);
+
+                        if (json_object_get(told, root_id))
+                                continue;
+                        json_object_set_new(told, root_id, json_true());
+                        reconcile_session(p, part, address, root_id);
+                }
+}
+
+/* Sessions that we believe at work, and of which OpenCode says nothing. */
+static void on_working(void *userdata, const char *json)
 {
         PendingEvent *p = userdata;
         _cleanup_json_ json_t *sessions = json_parse(json, strlen(json), NULL);
         size_t i;
         json_t *session;
 
-        json_array_foreach (sessions, i, session)
-                reconcile_session(p, session);
+        json_array_foreach (sessions, i, session) {
+                const char *root_id = json_str(session, "data.oc.session_id");
+                const json_t *part = directory_part(p->frame, json_str(session, "data.oc.directory"));
+                _cleanup_free_ char *address = mem_printf("flow:%s", json_str_or(session, "ref", ""));
+
+                if (root_id && part && !names(part, root_id))
+                        reconcile_session(p, part, address, root_id);
+        }
+        pending_unref(p);
+}
+
+static bool is_pending(const json_t *part, const char *list, const char *id_path, const char *id)
+{
+        size_t i;
+        json_t *one;
+
+        json_array_foreach ((json_t *) json_at(part, list), i, one)
+                if (str_equal(json_str(one, id_path), id))
+                        return true;
+        return false;
+}
+
+static void check_requests(PendingEvent *p, const char *json, const char *list, const char *id_path)
+{
+        _cleanup_json_ json_t *requests = json_parse(json, strlen(json), NULL);
+        _cleanup_free_ char *stored_id = mem_printf("data.%s", id_path);
+        size_t i;
+        json_t *request;
+
+        json_array_foreach (requests, i, request) {
+                const json_t *part = directory_part(p->frame, json_str(request, "data.directory"));
+                _cleanup_free_ char *address = mem_printf("flow:%s", json_str_or(request, "ref", ""));
+
+                if (part && !is_pending(part, list, id_path, json_str(request, stored_id)))
+                        deliver_part(p, address, "request.check", json_pack("{s:[]}", "pending"));
+        }
+        pending_unref(p);
+}
+
+static void on_open_permissions(void *userdata, const char *json)
+{
+        check_requests(userdata, json, "permissions", "permission.id");
+}
+
+static void on_open_questions(void *userdata, const char *json)
+{
+        check_requests(userdata, json, "questions", "question.id");
+}
+
+static void reconcile(Gateway *g, const BridgeEvent *event)
+{
+        static const struct {
+                const char *kind, *step;
+                FlowListFn fn;
+        } believed[] = {
+                {"session", "working", on_working},
+                {"session", "stopping", on_working},
+                {"permission", "open", on_open_permissions},
+                {"question", "open", on_open_questions},
+        };
+        PendingEvent *p = pending_new(g, event);
+        size_t i;
+        json_t *part;
+
+        json_array_foreach ((json_t *) json_at(p->frame, "directories"), i, part)
+                reconcile_named(p, part);
+        for (i = 0; i < ELEMENTSOF(believed); i++) {
+                p->n_waiting++;
+                flow_engine_list_step(g->engine, believed[i].kind, believed[i].step, BELIEVED_MAX,
+                                      believed[i].fn, p);
+        }
         pending_unref(p);
 }
 
 /* ---- no OpenCode ---- */
 
-static void on_sessions_for_offline(void *userdata, const char *json)
+static void on_working_for_offline(void *userdata, const char *json)
 {
         Gateway *g = userdata;
         _cleanup_json_ json_t *sessions = json_parse(json, strlen(json), NULL);
@@ -151,14 +245,14 @@ static void on_sessions_for_offline(void *userdata, const char *json)
         json_array_foreach (sessions, i, session) {
                 _cleanup_free_ char *address = mem_printf("flow:%s", json_str_or(session, "ref", ""));
 
-                if (json_object_size(json_at(session, "data.turn")) > 0)
-                        flow_deliver(g->engine, &(FlowDelivery){.address = address, .event = "oc.offline"});
+                flow_deliver(g->engine, &(FlowDelivery){.address = address, .event = "oc.offline"});
         }
 }
 
 void gateway_tell_offline(Gateway *g)
 {
-        flow_engine_list(g->engine, "session", "active", SESSIONS_MAX, on_sessions_for_offline, g);
+        flow_engine_list_step(g->engine, "session", "working", BELIEVED_MAX, on_working_for_offline, g);
+        flow_engine_list_step(g->engine, "session", "stopping", BELIEVED_MAX, on_working_for_offline, g);
 }
 
 /* ---- events ---- */
@@ -180,8 +274,7 @@ void gateway_on_bridge_event(void *userdata, const BridgeEvent *event)
                 return;
         publish(g, event);
         if (str_equal(event->type, "reconcile")) {
-                flow_engine_list(g->engine, "session", "active", SESSIONS_MAX, on_sessions_for_reconcile,
-                                 pending_new(g, event));
+                reconcile(g, event);
                 return;
         }
         FAILPOINT("bridge.before_deliver");

@@ -74,7 +74,7 @@ static const char *const statement_sql[N_STATEMENTS] = {
                 "lpad(to_hex(f.id), 16, '0') AS ref, kind, version, step, status, error, created_ms, updated_ms, "
                 "(SELECT count(*) FROM inbox i WHERE i.flow_id = f.id) AS waiting, journal_json(data) AS data "
                 "FROM flow f WHERE ($1::text IS NULL OR kind = $1) AND ($2::text IS NULL OR status = $2) "
-                "ORDER BY updated_ms DESC LIMIT $3::bigint) l",
+                "AND ($3::text IS NULL OR step = $3) ORDER BY updated_ms DESC LIMIT $4::bigint) l",
         [SQL_LIST_ASKS] =
                 "SELECT coalesce(json_agg(row_to_json(l) ORDER BY l.id DESC), '[]')::text FROM (SELECT id, "
                 "lpad(to_hex(flow_id), 16, '0') AS flow, verb, lane, key, status, error, created_ms FROM ask "
@@ -200,7 +200,7 @@ int postgres_record_send(PGconn *c, const JournalRecord *rec)
         case JOURNAL_LOAD:
                 r = send(c, SQL_FLOW_GET, "i", rec->flow_id);
                 return r >= 0 ? send(c, SQL_INBOX_GET, "i", rec->flow_id) : error_trace(r);
-        case JOURNAL_LIST: return send(c, SQL_LIST, "ssi", rec->kind, rec->status, rec->number);
+        case JOURNAL_LIST: return send(c, SQL_LIST, "sssi", rec->kind, rec->status, rec->step, rec->number);
         case JOURNAL_LIST_ASKS: return send(c, SQL_LIST_ASKS, "si", rec->status, rec->number);
         case JOURNAL_SCAN: return send_scan(c, rec);
         case JOURNAL_RELEASE: return send(c, SQL_RELEASE, "ii", (int64_t) rec->shard, rec->epoch);

@@ -95,7 +95,7 @@ static const char *const statement_sql[N_STATEMENTS] = {
                 "'step', step, 'status', status, 'error', error, 'created_ms', created_ms, 'updated_ms', "
                 "updated_ms, 'waiting', waiting, 'data', CASE WHEN json_valid(data) THEN json(data) END)) FROM (SELECT *, "
                 "(SELECT count(*) FROM inbox WHERE flow_id = flow.id) AS waiting FROM flow WHERE (?1 IS NULL OR kind = ?1) "
-                "AND (?2 IS NULL OR status = ?2) ORDER BY updated_ms DESC LIMIT ?3)",
+                "AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR step = ?3) ORDER BY updated_ms DESC LIMIT ?4)",
         [SQL_LIST_ASKS] =
                 "SELECT json_group_array(json_object('id', id, 'flow', printf('%016x', flow_id), 'verb', verb, 'lane', "
                 "lane, 'key', key, 'status', status, 'error', error, 'created_ms', created_ms)) FROM (SELECT * FROM ask "
@@ -301,7 +301,9 @@ static int exec_record(JournalSqlite *j, JournalRecord *rec)
         case JOURNAL_PRUNE: return exec_prune(j, rec);
         case JOURNAL_LOAD: return exec_load(j, rec);
         case JOURNAL_LIST:
-                return exec_text(j, rec, bind_row(j, SQL_LIST, "ssi", rec->kind, rec->status, rec->number));
+                return exec_text(
+                        j, rec,
+                        bind_row(j, SQL_LIST, "sssi", rec->kind, rec->status, rec->step, rec->number));
         case JOURNAL_LIST_ASKS:
                 return exec_text(j, rec, bind_row(j, SQL_LIST_ASKS, "si", rec->status, rec->number));
         case JOURNAL_SCAN:

@@ -44,8 +44,8 @@ typedef enum JournalRecordType {
                         * and dead asks that are older */
         /* Reads, in order with the writes around them. */
         JOURNAL_LOAD, /* flow_id → result: the flow, or NULL */
-        JOURNAL_LIST, /* kind? (NULL = all), status?, number = limit → text: a JSON array of flows, the last
-                         changed first */
+        JOURNAL_LIST, /* kind? (NULL = all), status?, step?, number = limit → text: a JSON array of flows, the
+                         last changed first */
         JOURNAL_LIST_ASKS, /* status?, number = limit → text: a JSON array of asks, newest first */
         /* Of a journal that several replicas share. */
         JOURNAL_SCAN, /* number = a mask of shards → rows: what their new owner has to go on with. Pending

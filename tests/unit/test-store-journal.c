@@ -375,6 +375,9 @@ static void test_list_filters(void **state)
         rec->status = "quarantined";
         rec->number = 10;
         journal_batch_add(b, JOURNAL_LIST)->number = 1;
+        rec = journal_batch_add(b, JOURNAL_LIST);
+        rec->step = "s";
+        rec->number = 10;
         commit(s, b);
         assert_string_equal(buf_bytes(&s->done), "1");
         assert_non_null(strstr(b->records[5].text, "00000000000003ea"));
@@ -384,6 +387,8 @@ static void test_list_filters(void **state)
         assert_int_equal(json_array_size(list), 1);
         assert_string_equal(json_str(list, "0.kind"), "other"); /* the last changed */
         assert_true(json_is_null(json_at(list, "0.data")));
+        assert_non_null(strstr(b->records[8].text, "00000000000003eb"));
+        assert_null(strstr(b->records[8].text, "00000000000003e9"));
         batch_free(b);
 }
 
