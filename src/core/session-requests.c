@@ -16,6 +16,7 @@ static void spawn_request(Flow *f, const char *kind, const char *prefix, const c
 
         if (!str_equal(json_str(from, "session_id"), json_str(data, "oc.session_id")))
                 json_put_str(asked, "subagent", json_str(from, "session_id"));
+        json_put_str(asked, "root_id", json_str(data, "oc.session_id"));
         json_put_int(asked, "asked_ms", json_int(from, "at_ms", 0));
         json_put_str(asked, "http_request_id", json_str(from, "request_id"));
         json_put_int(asked, "expires_ms", json_int(from, "expires_ms", 0));

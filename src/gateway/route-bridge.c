@@ -168,42 +168,25 @@ static void on_working(void *userdata, const char *json)
         pending_unref(p);
 }
 
-static bool is_pending(const json_t *part, const char *list, const char *id_path, const char *id)
+/* Sessions with requests that we believe open, and of which OpenCode says nothing. The session closes them,
+ * not we: an answer that it has just been told is on its way to them. */
+static void on_open_requests(void *userdata, const char *json)
 {
-        size_t i;
-        json_t *one;
-
-        json_array_foreach ((json_t *) json_at(part, list), i, one)
-                if (str_equal(json_str(one, id_path), id))
-                        return true;
-        return false;
-}
-
-static void check_requests(PendingEvent *p, const char *json, const char *list, const char *id_path)
-{
+        PendingEvent *p = userdata;
         _cleanup_json_ json_t *requests = json_parse(json, strlen(json), NULL);
-        _cleanup_free_ char *stored_id = mem_printf("data.%s", id_path);
         size_t i;
         json_t *request;
 
         json_array_foreach (requests, i, request) {
+                const char *root_id = json_str(request, "data.root_id");
                 const json_t *part = directory_part(p->frame, json_str(request, "data.directory"));
-                _cleanup_free_ char *address = mem_printf("flow:%s", json_str_or(request, "ref", ""));
+                _cleanup_free_ char *address =
+                        mem_printf("flow:%s", json_str_or(request, "data.session", ""));
 
-                if (part && !is_pending(part, list, id_path, json_str(request, stored_id)))
-                        deliver_part(p, address, "request.check", json_pack("{s:[]}", "pending"));
+                if (root_id && part && !names(part, root_id))
+                        reconcile_session(p, part, address, root_id);
         }
         pending_unref(p);
-}
-
-static void on_open_permissions(void *userdata, const char *json)
-{
-        check_requests(userdata, json, "permissions", "permission.id");
-}
-
-static void on_open_questions(void *userdata, const char *json)
-{
-        check_requests(userdata, json, "questions", "question.id");
 }
 
 static void reconcile(Gateway *g, const BridgeEvent *event)
@@ -214,8 +197,8 @@ static void reconcile(Gateway *g, const BridgeEvent *event)
         } believed[] = {
                 {"session", "working", on_working},
                 {"session", "stopping", on_working},
-                {"permission", "open", on_open_permissions},
-                {"question", "open", on_open_questions},
+                {"permission", "open", on_open_requests},
+                {"question", "open", on_open_requests},
         };
         PendingEvent *p = pending_new(g, event);
         size_t i;
