@@ -192,7 +192,8 @@ static void on_acked(void *userdata)
         if (f->connection == connection && f->life == oc.life) {
                 while (n < plugin.n_held && plugin.held[n].seq <= up_to)
                         json_decref(plugin.held[n++].frame);
-                memmove(plugin.held, plugin.held + n, (plugin.n_held - n) * sizeof(*plugin.held));
+                if (n > 0)
+                        memmove(plugin.held, plugin.held + n, (plugin.n_held - n) * sizeof(*plugin.held));
                 plugin.n_held -= n;
         }
         frame_drop(f);
