@@ -616,12 +616,24 @@ static char *query_text(JournalSqlite *j, const char *sql)
         return text;
 }
 
+/* What the last call met: damage on the disk is an outcome; anything else (a full disk, no permission) passes
+ * with its cause, and the journal must not be touched for it. */
+static int damage_or_fault(JournalSqlite *j, const char *what)
+{
+        int code = sqlite3_errcode(j->db) & 0xff;
+
+        return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? JOURNAL_SQLITE_E_DAMAGED
+                                                               : sqlite_fault(j, what);
+}
+
 static int migrate(JournalSqlite *j)
 {
         _cleanup_free_ char *check = query_text(j, "PRAGMA quick_check(1)");
         _cleanup_free_ char *version = NULL;
         int r;
 
+        if (!check)
+                return damage_or_fault(j, "cannot check the database");
         if (!str_equal(check, "ok"))
                 return JOURNAL_SQLITE_E_DAMAGED;
         version = query_text(j, "SELECT value FROM meta WHERE key = 'schema'");
@@ -654,7 +666,7 @@ static int open_database(JournalSqlite *j, const char *path)
          * a gateway is a few hundred rows. */
         if (exec_sql(j, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -2000; "
                         "PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY") < 0)
-                return JOURNAL_SQLITE_E_DAMAGED;
+                return damage_or_fault(j, "cannot set up the database");
         r = migrate(j);
         if (r != 0)
                 return r;
