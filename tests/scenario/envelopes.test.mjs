@@ -172,6 +172,7 @@ for (const action of ['warning', 'refresh', 'close', 'kill']) {
     await world.until('all of it', () => promptsNow().length >= texts.length, SLOW_MS);
     // What was said is read from the history, sockets or not; a command needs one.
     await slack.waitForSockets(2, { timeout_ms: SLOW_MS });
+    await world.until('a command to be acknowledged', async () => (await slack.command(BOB, GENERAL, '/opencode', 'help')).acked, SLOW_MS);
     await stillWorks();
     assert.deepEqual(promptsNow().toSorted(), texts.toSorted(), 'each once');
     // Not in order: Slack spreads envelopes over two sockets, and promises none between them.
