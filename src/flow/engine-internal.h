@@ -92,6 +92,7 @@ struct FlowEngine {
         unsigned n_inflight; /* batches */
         unsigned n_written;  /* of them, those whose records have had their effect in memory already */
         List stalled;        /* EngineBatch whose commit failed, in order */
+        bool is_failing;     /* the last commit that ended failed; also while it is tried again */
         LoopTimer *retry_commit, *prune;
         unsigned n_pending;
         int64_t last_id;

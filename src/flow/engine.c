@@ -367,9 +367,11 @@ static void batch_done(JournalBatch *journal, int r)
                 log_error("flow", "the journal cannot commit (%s); nothing is acknowledged until it can",
                           strerror(-r));
                 list_append(&e->stalled, &b->link);
+                e->is_failing = true;
                 loop_timer_set(e->retry_commit, e->config.commit_retry_ms);
                 return;
         }
+        e->is_failing = false;
         batch_committed(b);
         flush(e);
         maybe_stopped(e);
@@ -493,7 +495,7 @@ void flow_engine_retry(FlowEngine *e, const char *ref)
 
 bool flow_engine_healthy(const FlowEngine *e)
 {
-        return list_empty(&e->stalled);
+        return !e->is_failing;
 }
 
 /* ---- life ---- */
