@@ -185,7 +185,7 @@ test('a mention without words, and files, are answered with what to do', async (
   await told(BOB, /What shall I do/);
   const thread = await world.start('say:Ready.');
   await thread.says(/^Ready/);
-  const files = [{ id: 'F1', name: 'notes.txt', mimetype: 'text/plain', url_private: 'http://127.0.0.1:9/F1' }];
+  const files = [{ name: 'notes.txt', content: 'x' }];
   await world.slack.say(ANN, GENERAL, '', { thread_ts: thread.ts, subtype: 'file_share', files });
   await told(ANN, /cannot pass files on/);
   await world.slack.say(ANN, GENERAL, 'say:Read.', { thread_ts: thread.ts, subtype: 'file_share', files });
