@@ -117,9 +117,10 @@ static void reconcile_session(PendingEvent *p, const json_t *part, const char *a
                                own_requests(part, "questions", root_id), "bridge_id", p->bridge_id));
 }
 
+static const char *const lists[] = {"sessions", "permissions", "questions"}; /* of a directory's part */
+
 static bool names(const json_t *part, const char *root_id)
 {
-        static const char *const lists[] = {"sessions", "permissions", "questions"};
         size_t i;
         json_t *one;
 
@@ -132,7 +133,6 @@ static bool names(const json_t *part, const char *root_id)
 
 static void reconcile_named(PendingEvent *p, const json_t *part)
 {
-        static const char *const lists[] = {"sessions", "permissions", "questions"};
         _cleanup_json_ json_t *told = json_object();
         size_t i;
         json_t *one;
@@ -149,18 +149,18 @@ static void reconcile_named(PendingEvent *p, const json_t *part)
                 }
 }
 
-/* Sessions that we believe at work, and of which OpenCode says nothing. */
-static void on_working(void *userdata, const char *json)
+/* Sessions that we believe busy, and of which OpenCode says nothing. */
+static void reconcile_unnamed(PendingEvent *p, const char *json, const char *ref_path, const char *root_path,
+                              const char *directory_path)
 {
-        PendingEvent *p = userdata;
-        _cleanup_json_ json_t *sessions = json_parse(json, strlen(json), NULL);
+        _cleanup_json_ json_t *rows = json_parse(json, strlen(json), NULL);
         size_t i;
-        json_t *session;
+        json_t *row;
 
-        json_array_foreach (sessions, i, session) {
-                const char *root_id = json_str(session, "data.oc.session_id");
-                const json_t *part = directory_part(p->frame, json_str(session, "data.oc.directory"));
-                _cleanup_free_ char *address = mem_printf("flow:%s", json_str_or(session, "ref", ""));
+        json_array_foreach (rows, i, row) {
+                const char *root_id = json_str(row, root_path);
+                const json_t *part = directory_part(p->frame, json_str(row, directory_path));
+                _cleanup_free_ char *address = mem_printf("flow:%s", json_str_or(row, ref_path, ""));
 
                 if (root_id && part && !names(part, root_id))
                         reconcile_session(p, part, address, root_id);
@@ -168,25 +168,15 @@ static void on_working(void *userdata, const char *json)
         pending_unref(p);
 }
 
-/* Sessions with requests that we believe open, and of which OpenCode says nothing. The session closes them,
- * not we: an answer that it has just been told is on its way to them. */
+static void on_working(void *userdata, const char *json)
+{
+        reconcile_unnamed(userdata, json, "ref", "data.oc.session_id", "data.oc.directory");
+}
+
+/* The session closes its requests, not we: an answer that it has just been told is on its way to them. */
 static void on_open_requests(void *userdata, const char *json)
 {
-        PendingEvent *p = userdata;
-        _cleanup_json_ json_t *requests = json_parse(json, strlen(json), NULL);
-        size_t i;
-        json_t *request;
-
-        json_array_foreach (requests, i, request) {
-                const char *root_id = json_str(request, "data.root_id");
-                const json_t *part = directory_part(p->frame, json_str(request, "data.directory"));
-                _cleanup_free_ char *address =
-                        mem_printf("flow:%s", json_str_or(request, "data.session", ""));
-
-                if (root_id && part && !names(part, root_id))
-                        reconcile_session(p, part, address, root_id);
-        }
-        pending_unref(p);
+        reconcile_unnamed(userdata, json, "data.session", "data.root_id", "data.directory");
 }
 
 static void reconcile(Gateway *g, const BridgeEvent *event)
