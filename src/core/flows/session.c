@@ -19,10 +19,11 @@
 #include "core/session-away.h"
 #include "core/session-opencode.h"
 #include "core/session-requests.h"
+#include "core/session-talk.h"
+#include "core/session-turn.h"
 #include "core/session.h"
 #include "integrations/opencode/opencode-asks.h"
 
-#define QUEUE_MAX        50 /* of a session whose defaults do not say */
 #define TITLE_CHARS      80
 #define LOOK_AGAIN_MS    (3 * 1000)
 #define STOP_PATIENCE_MS (10 * 1000)
@@ -31,61 +32,6 @@
 static const FlowStep step_opening, step_creating, step_broken, step_idle, step_working, step_stopping;
 
 /* ---- what every step after `opening` understands ---- */
-
-static void enqueue(Flow *f, const FlowEvent *ev, bool will_start)
-{
-        const char *user = json_str_or(ev->data, "user", ""), *ts = json_str(ev->data, "ts");
-        PostedPlace thread = session_thread(f);
-        size_t n = session_queue_length(f);
-
-        if ((int64_t) n >= json_int(flow_data(f), "defaults.queue_max", QUEUE_MAX)) {
-                _cleanup_free_ char *text = mem_printf(
-                        "Not taken: as many messages as may wait (%zu) are waiting. Send it again when some of them are done.",
-                        n);
-
-                say_ephemeral(f, &thread, user, ":warning:", text);
-                return;
-        }
-        n = session_queue_push(f, user, ts, json_str_or(ev->data, "text", ""));
-        session_away_note(f, ev);
-        if (ts)
-                say_reaction(f, thread.channel, ts, "eyes");
-        if (json_array_size(json_at(ev->data, "files")) > 0)
-                say_ephemeral(
-                        f, &thread, user, ":paperclip:",
-                        "The text goes to the agent, the attached files do not; name their paths in the repository.");
-        if (!will_start) {
-                _cleanup_free_ char *text = mem_printf(
-                        "Queued as number %zu: it goes to the agent when the current turn ends.", n);
-
-                say_ephemeral(f, &thread, user, NULL, text);
-                session_show_card(f);
-        }
-}
-
-static void answer_help(Flow *f, const FlowEvent *ev)
-{
-        PostedPlace thread = session_thread(f);
-
-        say_ephemeral_message(f, &thread, json_str_or(ev->data, "user", ""),
-                              card_help(json_str_or(flow_data(f), "defaults.command", "/opencode"), true));
-}
-
-static void answer_status(Flow *f, const FlowEvent *ev)
-{
-        PostedPlace thread = session_thread(f);
-
-        say_ephemeral_message(f, &thread, json_str_or(ev->data, "user", ""), session_card_message(f));
-}
-
-static void answer_unknown(Flow *f, const FlowEvent *ev, const char *word)
-{
-        PostedPlace thread = session_thread(f);
-        _cleanup_free_ char *text =
-                mem_printf("I do not know `!%s`. `!help` lists what works in a thread.", word);
-
-        say_ephemeral(f, &thread, json_str_or(ev->data, "user", ""), ":grey_question:", text);
-}
 
 static FlowVerdict stop(Flow *f, const FlowEvent *ev);
 
@@ -104,70 +50,18 @@ static FlowVerdict on_bang(Flow *f, const FlowEvent *ev)
                 return FLOW_IGNORE;
         switch (c.verb) {
         case COMMAND_STOP: return stop(f, ev);
-        case COMMAND_STATUS: answer_status(f, ev); break;
-        case COMMAND_HELP: answer_help(f, ev); break;
+        case COMMAND_STATUS: session_say_status(f, ev); break;
+        case COMMAND_HELP: session_say_help(f, ev); break;
         case COMMAND_START:
         case COMMAND_LIST:
-        case COMMAND_UNKNOWN: answer_unknown(f, ev, c.word); break;
+        case COMMAND_UNKNOWN: session_say_unknown(f, ev, c.word); break;
         }
         return FLOW_STAY;
-}
-
-static FlowVerdict on_edited(Flow *f, const FlowEvent *ev)
-{
-        PostedPlace thread = session_thread(f);
-        const char *ts = json_str_or(ev->data, "ts", ""), *user = json_str_or(ev->data, "user", "");
-        const char *why = json_str(ev->data, "why");
-        _cleanup_free_ char *refused =
-                why ? mem_printf("%s Until then the queued message stays as it was.", why) : NULL;
-
-        if (!session_queue_edit(f, ts, json_str(ev->data, "text")))
-                return FLOW_STAY;
-        if (refused)
-                say_ephemeral(f, &thread, user, ":warning:", refused);
-        else
-                say_ephemeral(f, &thread, user, NULL,
-                              "The queued message was changed; the new text goes to the agent.");
-        return FLOW_STAY;
-}
-
-/* The answer is the one thing that the person waits for: if Slack does not take it, they are told where it
- * is. */
-static void on_answer_refused(Flow *f, const FlowEvent *ev)
-{
-        PostedPlace thread = session_thread(f);
-        _cleanup_free_ char *text =
-                mem_printf("A part of the answer cannot be shown here: Slack refused it (%s). "
-                           "All of it is in OpenCode.",
-                           json_str_or(ev->data, "error", "unknown"));
-
-        say_in_thread(f, &thread, ":warning:", text);
-}
-
-static FlowVerdict on_posted(Flow *f, const FlowEvent *ev)
-{
-        PostedPlace thread = session_thread(f);
-
-        if (flow_event_is_ask(ev, SLACK_POST, "answer")) {
-                if (ev->outcome != ASK_OK)
-                        on_answer_refused(f, ev);
-                return FLOW_STAY;
-        }
-
-        switch (posted_take_result(f, SLOT_CARD, &thread, ev)) {
-        case POSTED_GONE: /* deleted; it comes back with the next change, and its thread stays the session's
-                           */
-                json_object_set_new(flow_data(f), "card_is_root", json_false());
-                return FLOW_STAY;
-        case POSTED_TAKEN: return FLOW_STAY;
-        case POSTED_OTHER: break;
-        }
-        return posted_take_result(f, SLOT_PROGRESS, &thread, ev) == POSTED_OTHER ? FLOW_IGNORE : FLOW_STAY;
 }
 
 static FlowVerdict on_common(Flow *f, const FlowEvent *ev)
 {
-        FlowVerdict v = on_posted(f, ev);
+        FlowVerdict v = session_take_posted(f, ev);
 
         if (v == FLOW_IGNORE)
                 v = session_take_request_event(f, ev);
@@ -176,7 +70,7 @@ static FlowVerdict on_common(Flow *f, const FlowEvent *ev)
         if (v != FLOW_IGNORE)
                 return v;
         if (flow_event_is(ev, "slack.edited"))
-                return on_edited(f, ev);
+                return session_take_edit(f, ev);
         if (flow_event_is(ev, "slack.refused")) {
                 PostedPlace thread = session_thread(f);
 
@@ -336,7 +230,7 @@ static FlowVerdict on_creating(Flow *f, const FlowEvent *ev)
                 FlowVerdict v = on_bang(f, ev);
 
                 if (v == FLOW_IGNORE)
-                        enqueue(f, ev, false);
+                        session_enqueue(f, ev, false);
                 return v == FLOW_IGNORE ? FLOW_STAY : v;
         }
         return on_common(f, ev);
@@ -358,7 +252,7 @@ static FlowVerdict on_broken(Flow *f, const FlowEvent *ev)
 
                 if (v != FLOW_IGNORE)
                         return v;
-                enqueue(f, ev, true);
+                session_enqueue(f, ev, true);
                 return flow_go(f, &step_creating);
         }
         return on_common(f, ev);
@@ -423,7 +317,7 @@ static FlowVerdict on_idle(Flow *f, const FlowEvent *ev)
 
                 if (v != FLOW_IGNORE)
                         return v;
-                enqueue(f, ev, true);
+                session_enqueue(f, ev, true);
                 return flow_go(f, &step_working);
         }
         if (flow_event_is(ev, "oc.message.received")) {
@@ -450,101 +344,9 @@ static const FlowStep step_idle = {"idle", on_idle};
 
 /* ---- working: one turn, from the prompt to its answer ---- */
 
-/* The next prompt of the queue, or a turn that somebody began in OpenCode's own UI. */
-static json_t *begin_turn(Flow *f)
-{
-        json_t *turn = session_queue_pop(f);
-
-        if (!turn)
-                turn = json_pack("{s:b}", "foreign", 1);
-        json_put_int(turn, "started_ms", flow_now_ms(f));
-        json_put_int(turn, "no", json_int(flow_data(f), "n_turns", 0) + 1);
-        json_put_int(flow_data(f), "n_turns", json_int(turn, "no", 0));
-        json_object_set_new(flow_data(f), "turn", turn);
-        posted_reset(f, SLOT_PROGRESS);
-        session_set_error(f, NULL);
-        session_set_state(f, SESSION_WORKING);
-        return turn;
-}
-
-static void post_answer(Flow *f, const char *text)
-{
-        _cleanup_json_ json_t *messages = slack_markdown_messages(text, strlen(text), NULL);
-        PostedPlace thread = session_thread(f);
-        _cleanup_free_ char *lane = posted_lane(&thread);
-        size_t i;
-        json_t *message;
-
-        json_array_foreach (messages, i, message)
-                flow_ask(f, &(FlowAsk){
-                                    .verb = SLACK_POST,
-                                    .tag = "answer",
-                                    .lane = lane,
-                                    .args = json_pack("{s:s, s:s, s:O}", "channel", thread.channel,
-                                                      "thread_ts", thread.thread_ts, "message", message),
-                            });
-}
-
-static void post_answers(Flow *f, const TurnReading *reading, bool is_over)
-{
-        _cleanup_json_ json_t *texts = turn_texts(reading, is_over);
-        json_t *text;
-        size_t i;
-
-        json_array_foreach (texts, i, text)
-                post_answer(f, json_string_value(text));
-}
-
-static const char *error_of(const TurnReading *reading, bool stopped)
-{
-        const char *name = json_str(reading->answer, "error.name");
-
-        if (!name || (stopped && str_equal(name, "MessageAbortedError")))
-                return NULL;
-        return json_str_or(reading->answer, "error.message", name);
-}
-
-static void remember(Flow *f, const json_t *messages, const TurnReading *reading)
-{
-        json_t *data = flow_data(f), *oc = json_object_get(data, "oc");
-        const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
-
-        if (json_str(last, "id"))
-                json_put_str(oc, "last_message_id", json_str(last, "id"));
-        if (json_str(reading->answer, "agent"))
-                json_put_str(oc, "agent", json_str(reading->answer, "agent"));
-        if (json_str(reading->answer, "model.model_id")) {
-                _cleanup_free_ char *model =
-                        mem_printf("%s/%s", json_str_or(reading->answer, "model.provider_id", "?"),
-                                   json_str(reading->answer, "model.model_id"));
-
-                json_put_str(oc, "model", model);
-        }
-        json_put_int(data, "tokens", json_int(data, "tokens", 0) + reading->tokens);
-        json_object_set_new(data, "cost",
-                            json_real(json_number_value(json_at(data, "cost")) + reading->cost));
-}
-
-/* The turn is over: its answer, the last state of its progress message, a mark on the person's message. */
 static FlowVerdict end_turn(Flow *f, ProgressState outcome, const char *error, const TurnReading *reading)
 {
-        const json_t *turn = json_at(flow_data(f), "turn");
-        static const char *const marks[] = {[PROGRESS_DONE] = "white_check_mark",
-                                            [PROGRESS_STOPPED] = "octagonal_sign",
-                                            [PROGRESS_FAILED] = "warning"};
-
-        session_requests_over(f);
-        session_end_progress(f, outcome, error);
-        if (reading)
-                post_answers(f, reading, true);
-        if (json_str(turn, "ts"))
-                say_reaction(f, json_str_or(flow_data(f), "channel", ""), json_str(turn, "ts"),
-                             marks[outcome]);
-        session_set_error(f, error);
-        session_set_state(f, outcome == PROGRESS_DONE      ? SESSION_IDLE
-                             : outcome == PROGRESS_STOPPED ? SESSION_STOPPED
-                                                           : SESSION_FAILED);
-        json_object_del(flow_data(f), "turn");
+        session_turn_end(f, outcome, error, reading);
         return flow_go(f, &step_idle);
 }
 
@@ -570,7 +372,7 @@ static FlowVerdict unanswered(Flow *f, const json_t *messages, const TurnReading
                 flow_timer(f, "look", LOOK_AGAIN_MS);
                 return FLOW_STAY;
         }
-        remember(f, messages, reading);
+        session_turn_remember(f, messages, reading);
         if (stopping)
                 return end_turn(f, PROGRESS_STOPPED, NULL, reading);
         if (error) {
@@ -592,8 +394,8 @@ static bool turn_page(Flow *f, const json_t *messages, const TurnReading *readin
                 return false;
         if (reading->answer) /* our prompt was on this page and will not be on the next */
                 json_object_set_new(json_object_get(flow_data(f), "turn"), "asked", json_true());
-        remember(f, messages, reading);
-        post_answers(f, reading, false);
+        session_turn_remember(f, messages, reading);
+        session_post_answers(f, reading, false);
         session_look(f);
         return true;
 }
@@ -633,8 +435,8 @@ static FlowVerdict on_looked(Flow *f, const FlowEvent *ev, bool stopping)
                 return FLOW_STAY;
         if (!reading.answer || reading.unfinished)
                 return unanswered(f, messages, &reading, stopping);
-        remember(f, messages, &reading);
-        error = error_of(&reading, stopping);
+        session_turn_remember(f, messages, &reading);
+        error = session_turn_error(&reading, stopping);
         return end_turn(f,
                         error      ? PROGRESS_FAILED
                         : stopping ? PROGRESS_STOPPED
@@ -654,17 +456,6 @@ static FlowVerdict on_prompt_sent(Flow *f, const FlowEvent *ev)
         return FLOW_STAY;
 }
 
-/* An error that leaves no message behind (an unknown model, no credentials) is only told once, here. */
-static void note_error(Flow *f, const FlowEvent *ev)
-{
-        const char *name = json_str_or(ev->data, "error.name", "error");
-
-        if (str_equal(json_str(ev->data, "session_id"), json_str(flow_data(f), "oc.session_id")) &&
-            !str_equal(name, "MessageAbortedError"))
-                json_put_str(json_object_get(flow_data(f), "turn"), "error",
-                             json_str_or(ev->data, "error.message", name));
-}
-
 /* Events of OpenCode and hints during a turn; the same while it is being stopped. */
 static FlowVerdict on_turn_event(Flow *f, const FlowEvent *ev, bool stopping)
 {
@@ -676,7 +467,7 @@ static FlowVerdict on_turn_event(Flow *f, const FlowEvent *ev, bool stopping)
         if (flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGES, NULL))
                 return session_is_of_other_turn(f, ev) ? FLOW_STAY : on_looked(f, ev, stopping);
         if (flow_event_is(ev, "oc.session.error"))
-                note_error(f, ev);
+                session_turn_note_error(f, ev);
         if (flow_event_is(ev, "oc.session.idle") || flow_event_is(ev, "oc.session.error") ||
             flow_event_is_timer(ev, "look")) {
                 session_look(f);
@@ -700,7 +491,7 @@ static FlowVerdict on_working(Flow *f, const FlowEvent *ev)
         FlowVerdict v;
 
         if (flow_event_is_enter(ev)) {
-                json_t *turn = begin_turn(f);
+                json_t *turn = session_turn_begin(f);
 
                 session_show_card(f);
                 session_show_progress(f, PROGRESS_WORKING, NULL, ASK_PRIORITY_NORMAL);
@@ -732,7 +523,7 @@ static FlowVerdict on_working(Flow *f, const FlowEvent *ev)
         if (is_message(ev)) {
                 v = on_bang(f, ev);
                 if (v == FLOW_IGNORE)
-                        enqueue(f, ev, false);
+                        session_enqueue(f, ev, false);
                 return v == FLOW_IGNORE ? FLOW_STAY : v;
         }
         if (flow_event_is(ev, "oc.message.received")) {
@@ -785,7 +576,7 @@ static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
         if (is_message(ev)) {
                 v = on_bang(f, ev);
                 if (v == FLOW_IGNORE)
-                        enqueue(f, ev, false);
+                        session_enqueue(f, ev, false);
                 return v == FLOW_IGNORE ? FLOW_STAY : v;
         }
         return on_common(f, ev);
