@@ -47,6 +47,7 @@ struct Gateway {
         LiveSession *live;
         HttpWaiter *waiters;
         List streams; /* of EventStream */
+        List pages;   /* of history.c: pages of Slack's history that are being taken in */
         struct {
                 MetricSeries *ack_ms, *bad_payloads, *turns_refused, *caught_up;
         } m;
@@ -78,6 +79,7 @@ void live_deinit(Gateway *g);
 
 /* history.c: one page of what was said while Slack was not heard. */
 extern const AskVerb gateway_catch_up_verb;
+void history_deinit(Gateway *g); /* after the engine: nothing is delivered any more */
 
 /* asks.c: the verbs of the composition root. */
 extern const AskVerb *const gateway_verbs[]; /* NULL-terminated; owner: Gateway */

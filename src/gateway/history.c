@@ -14,21 +14,43 @@
 #define OVERLOAD_PAUSE_MS 1000
 
 typedef struct Page {
+        List link; /* Gateway.pages, once Slack has answered */
         Gateway *gateway;
         Ask *ask;
         json_t *body;
         json_t *result; /* {n_read, n_new, concerned, threads, missing, last, next_cursor} */
+        List readings;  /* what is under way to the journal */
         size_t n_waiting;
         bool refused;
 } Page;
+
+/* One message of it. */
+typedef struct Reading {
+        List link;
+        Page *page;
+        json_t *in;
+        char *thread_ts;
+        bool is_edit; /* the second reading of a message that was known */
+} Reading;
 
 static const char *arg(const Page *p, const char *name)
 {
         return json_str(p->ask->args, name);
 }
 
+static void reading_free(Reading *r)
+{
+        list_remove(&r->link);
+        json_decref(r->in);
+        free(r->thread_ts);
+        free(r);
+}
+
 static void page_free(Page *p)
 {
+        list_for_each_safe (node, &p->readings)
+                reading_free(list_entry(node, Reading, link));
+        list_remove(&p->link);
         json_decref(p->body);
         json_decref(p->result);
         free(p);
@@ -36,35 +58,21 @@ static void page_free(Page *p)
 
 static void page_done(Page *p)
 {
+        _cleanup_json_ json_t *result = NULL;
         Ask *ask = p->ask;
-        json_t *result = json_incref(p->result);
         bool refused = p->refused;
 
         if (--p->n_waiting > 0)
                 return;
+        result = json_incref(p->result);
         page_free(p);
-        if (refused) {
-                json_decref(result);
+        if (refused)
                 ask_tempfail(ask, "overloaded", NULL, false, OVERLOAD_PAUSE_MS);
-        } else
-                ask_ok(ask, result);
+        else
+                ask_ok(ask, take(result));
 }
 
 /* ---- one message ---- */
-
-typedef struct Reading {
-        Page *page;
-        json_t *in;
-        char *thread_ts;
-        bool is_edit; /* the second reading of a message that was known */
-} Reading;
-
-static void reading_free(Reading *r)
-{
-        json_decref(r->in);
-        free(r->thread_ts);
-        free(r);
-}
 
 static void add_once(json_t *list, const char *text)
 {
@@ -155,6 +163,7 @@ static void read_message(Page *p, const json_t *message)
         }
         r = mem_new(Reading);
         *r = (Reading){.page = p, .in = in, .thread_ts = mem_strdup(json_str_or(in, "thread_ts", ts))};
+        list_append(&p->readings, &r->link);
         p->n_waiting++;
         deliver(r, &plan);
 }
@@ -247,6 +256,7 @@ static void on_page(void *userdata, const SlackWebResult *result)
         }
         p->body = json_incref((json_t *) result->body);
         p->result = json_pack("{s:[], s:[], s:[]}", "concerned", "threads", "missing");
+        list_append(&p->gateway->pages, &p->link);
         p->n_waiting = 1; /* this function */
         if (!str_empty(json_str(p->body, "response_metadata.next_cursor")))
                 json_put_str(p->result, "next_cursor", json_str(p->body, "response_metadata.next_cursor"));
@@ -259,6 +269,12 @@ static void on_page(void *userdata, const SlackWebResult *result)
 static void page_drop(void *userdata)
 {
         page_free(userdata);
+}
+
+void history_deinit(Gateway *g)
+{
+        list_for_each_safe (node, &g->pages)
+                page_free(list_entry(node, Page, link));
 }
 
 static const char *method_of(const Ask *ask)
@@ -275,6 +291,7 @@ static void start_catch_up(void *owner, Ask *ask)
                                  "inclusive", 1, "limit", PAGE_SIZE);
 
         *p = (Page){.gateway = g, .ask = ask};
+        list_init(&p->readings);
         if (json_str(ask->args, "cursor"))
                 json_put_str(form, "cursor", json_str(ask->args, "cursor"));
         slack_web_call_owned(g->web, method_of(ask), form, on_page, page_drop, p);

@@ -315,6 +315,7 @@ static void gateway_deinit(Gateway *g)
         live_deinit(g);
         journal_free(g->journal); /* joins the writer, before the engine goes */
         flow_engine_free(g->engine);
+        history_deinit(g);
         lease_free(g->lease); /* nothing of ours is under way any more */
         loop_timer_free(g->identify_again);
         loop_timer_free(g->offline);
@@ -335,6 +336,7 @@ int gateway_serve(const GatewayConf *conf)
         int r;
 
         list_init(&g.streams);
+        list_init(&g.pages);
         r = loop_new(&g.loop);
         if (r < 0) {
                 metrics_free(g.metrics);

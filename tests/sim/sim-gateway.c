@@ -358,6 +358,7 @@ static void start(void)
                 identity = json_pack("{s:s, s:s}", "user_id", BOT_USER, "team_id", "T1");
         *g = (Gateway){.identity = identity, .conf = &conf, .metrics = metrics_new(), .defaults = defaults};
         loop_new(&g->loop);
+        list_init(&g->pages);
         g->journal = sim_journal_open(process.disk);
         flow_engine_new(
                 &g->engine, g->loop, g->journal, g->metrics,
@@ -433,6 +434,7 @@ static void stop(void)
         health_free(g->health);
         sim_journal_kill(g->journal);
         flow_engine_free(g->engine);
+        history_deinit(g);
         slack_web_stop();
         loop_timer_free(g->offline);
         metrics_free(g->metrics);
