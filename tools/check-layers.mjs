@@ -20,11 +20,14 @@ const layers = {
   'src/flow': [...ground, 'store'],
   [`src/${SLACK}`]: engine,
   [`src/${OPENCODE}`]: engine,
+  'src/integrations/git': ground,
+  'src/integrations/workspace': [...ground, 'flow', 'integrations/git'],
   'src/core': [
     ...engine,
+    'integrations/git/names.h', 'integrations/workspace/workspace-asks.h', 'integrations/workspace/state-asks.h',
     `${SLACK}/slack-asks.h`, `${SLACK}/markdown.h`, `${SLACK}/block-kit.h`, `${OPENCODE}/opencode-asks.h`,
   ],
-  'src/gateway': [...engine, SLACK, OPENCODE, 'core'],
+  'src/gateway': [...engine, SLACK, OPENCODE, 'integrations/git', 'integrations/workspace', 'core'],
   localslack: [...ground, 'net'],
 };
 
