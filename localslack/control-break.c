@@ -3,12 +3,14 @@
 #include "control-internal.h"
 
 #include <openssl/evp.h>
+#include <signal.h>
 
 #include "channels.h"
 #include "delivery.h"
 #include "faults.h"
 #include "http-delivery.h"
 #include "scenario.h"
+#include "snapshot.h"
 #include "socketmode.h"
 
 static void emit_faults(Local *l)
@@ -134,6 +136,19 @@ static void get_switches(ControlCall *c)
         control_answer(c, switches_describe(&c->l->switches));
 }
 
+/* As Slack fails: what was done is on the disk, and whoever waits for an answer never learns of it. Nothing
+ * happens between the two. */
+static void post_die(ControlCall *c)
+{
+        const char *path = c->l->options->state;
+        _cleanup_free_ char *error = path ? snapshot_save_file(c->l, path) : NULL;
+
+        if (!path || error)
+                control_refuse(c, error ? error : "without --state nothing would come back");
+        else
+                raise(SIGKILL);
+}
+
 /* --- what happens to channels --- */
 
 /* {"channel", "archive"?: false} */
@@ -219,6 +234,7 @@ static const ControlRoute routes[] = {
         {"POST", "sockets", post_sockets},
         {"POST", "deliver", post_deliver},
         {"POST", "redeliver", post_redeliver},
+        {"POST", "die", post_die},
         {"GET", "switches", get_switches},
         {"POST", "switches", post_switches},
         {"POST", "archive", post_archive},

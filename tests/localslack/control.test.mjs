@@ -259,6 +259,22 @@ for (const name of ['bad-day', 'busy-office']) {
   });
 }
 
+test('it dies on demand: everything it had said yes to is there afterwards', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'localslack-'));
+  const args = ['--quiet', '--state', join(directory, 'workspace.json')];
+  let slack = await startLocalSlack({ args });
+  const ts = await slack.say('ann', 'general', 'just before');
+  await assert.rejects(slack.post('die'), TypeError); // nobody answers
+  assert.equal((await slack.kill9()).signal, 'SIGKILL');
+  slack = await startLocalSlack({ args });
+  assert.deepEqual((await slack.messages('general')).map((m) => m.ts), [ts]);
+  await slack.stop();
+  slack = await startLocalSlack();
+  await assert.rejects(slack.post('die'), /--state/);
+  await slack.stop();
+  await rm(directory, { recursive: true });
+});
+
 test('the state file: what was there is there again', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'localslack-'));
   const file = join(directory, 'workspace.json');
