@@ -1,8 +1,9 @@
-// The benchmark: the gateway and, beside it, an app in Bolt for JavaScript, in one run on one machine.
+// The benchmark: the gateway and, beside it, the same app in Bolt for JavaScript and in Bolt for Python, in one run on one
+// machine.
 //
 //   node bench/run.mjs [--quick] [--rounds N] [--localslack]
 //
-// Only ratios of one run mean anything: machines differ, and what else they do differs from minute to minute. The two
+// Only ratios of one run mean anything: machines differ, and what else they do differs from minute to minute. The
 // programs take turns, each round anew, and the table shows the median of the rounds with their range.
 
 import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
@@ -15,7 +16,7 @@ import { aims, figures, median, percentile, table } from './lib/figures.mjs';
 import { checkCores, goFirst } from './lib/process.mjs';
 import { localslackRounds, printLocalslack } from './lib/localslack.mjs';
 import { envelopeRound, questionRound } from './lib/rounds.mjs';
-import { prepare } from './lib/subjects.mjs';
+import { names, prepare } from './lib/subjects.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const RESULTS = join(ROOT, 'bench/.results');
@@ -25,7 +26,7 @@ const { values: options } = parseArgs({
     localslack: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
 });
 if (options.help) {
-  console.log(`Measures the gateway beside an app in Bolt for JavaScript.
+  console.log(`Measures the gateway beside an app in Bolt for JavaScript and for Python.
 
   --quick      a minute and a half instead of five; noisier
   --rounds N   how often each program is measured (default 3)
@@ -75,9 +76,9 @@ const machine = () => ({
 });
 
 async function measure() {
-  const rounds = { gateway: [], bolt: [], questions: [] };
+  const rounds = { gateway: [], bolt: [], python: [], questions: [] };
   for (let i = 0; i < plan.rounds; i++) {
-    for (const name of i % 2 === 0 ? ['gateway', 'bolt'] : ['bolt', 'gateway']) {
+    for (const name of i % 2 === 0 ? names() : names().reverse()) {
       process.stderr.write(`round ${i + 1} of ${plan.rounds}: ${name} …\n`);
       rounds[name].push(await envelopeRound(name, plan, i < plan.idleRounds));
     }

@@ -24,14 +24,19 @@ function spread(samples) {
   return { p50: { value: percentile(ms, 0.5) }, p99: { value: percentile(ms, 0.99) }, n: ms.length };
 }
 
-/** `rounds`: {gateway: […], bolt: […], questions: […]}. Rows are {id, what, gateway, bolt, unit, digits}. */
+/**
+ * `rounds`: {gateway: […], bolt: […], python: […], questions: […]}, python's empty where it cannot be had. Rows are
+ * {id, what, gateway, bolt, python?, unit, digits}.
+ */
 export function figures(rounds) {
   const row = (id, what, unit, digits, path) => ({
     id, what, unit, digits, gateway: over(rounds.gateway, path), bolt: over(rounds.bolt, path),
+    python: rounds.python.length > 0 ? over(rounds.python, path) : undefined,
   });
   const shown = spread(rounds.questions.flatMap((round) => round.shown_us));
   const answered = spread(rounds.questions.flatMap((round) => round.answered_us));
   const echo = spread(rounds.bolt.flatMap((round) => round.echo.shown_us));
+  const pythonEcho = rounds.python.length > 0 ? spread(rounds.python.flatMap((round) => round.echo.shown_us)) : {};
   return {
     rows: [
       row('steady.p50', 'click → acknowledgement, 500/s, p50', 'ms', 2, 'steady.p50_ms'),
@@ -45,8 +50,8 @@ export function figures(rounds) {
       row('rss', 'idle memory, RSS', 'MiB', 1, 'rss'),
       row('pss', 'idle memory, PSS', 'MiB', 1, 'pss'),
       row('own', 'idle memory, written by the program itself', 'MiB', 1, 'own'),
-      { id: 'question.p50', what: 'question → message in Slack, p50 ¹', unit: 'ms', digits: 2, gateway: shown.p50, bolt: echo.p50 },
-      { id: 'question.p99', what: 'question → message in Slack, p99 ¹', unit: 'ms', digits: 2, gateway: shown.p99, bolt: echo.p99 },
+      { id: 'question.p50', what: 'question → message in Slack, p50 ¹', unit: 'ms', digits: 2, gateway: shown.p50, bolt: echo.p50, python: pythonEcho.p50 },
+      { id: 'question.p99', what: 'question → message in Slack, p99 ¹', unit: 'ms', digits: 2, gateway: shown.p99, bolt: echo.p99, python: pythonEcho.p99 },
       { id: 'reply.p50', what: 'click → answer at OpenCode, p50', unit: 'ms', digits: 2, gateway: answered.p50 },
       { id: 'reply.p99', what: 'click → answer at OpenCode, p99', unit: 'ms', digits: 2, gateway: answered.p99 },
     ],
@@ -89,8 +94,9 @@ function ratioText(row) {
 
 export function table(rows) {
   const lines = [
-    ['', 'unit', 'gateway', 'Bolt 5.1.0', 'ratio'],
-    ...rows.map((row) => [row.what, row.unit, cell(row.gateway, row.digits), cell(row.bolt, row.digits), ratioText(row)]),
+    ['', 'unit', 'gateway', 'Bolt 5.1.0', 'ratio', 'Bolt for Python 1.30.0'],
+    ...rows.map((row) => [row.what, row.unit, cell(row.gateway, row.digits), cell(row.bolt, row.digits), ratioText(row),
+      cell(row.python, row.digits)]),
   ];
   const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)));
   const text = lines.map((line) => `| ${line.map((c, i) => (i < 2 ? c.padEnd(widths[i]) : c.padStart(widths[i]))).join(' | ')} |`);

@@ -105,7 +105,7 @@ export async function envelopeRound(name, plan, withIdle) {
     out.steady = { p50_ms: steady.p50_us / 1000, p99_ms: steady.p99_us / 1000 };
     out.message = await saturate(slack, subject, message, messageRate, plan.seconds, atOnce);
     out.click = await saturate(slack, subject, await clicks(slack, value), clickRate, plan.seconds, await counter());
-    if (name === 'bolt') out.echo = await startBridgeLoad('echo', slack, null, plan.echo).result();
+    if (name !== 'gateway') out.echo = await startBridgeLoad('echo', slack, null, plan.echo).result();
     return out;
   } finally {
     for (const part of parts) await part.stop();

@@ -8,10 +8,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { until } from '../../tests/harness/child.mjs';
+import { PYTHON_ENV, findPython } from '../../tests/sdk/python.mjs';
 import { CORES, startPinned } from './process.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BOLT = join(ROOT, 'bench/bolt');
+const BOLT_PYTHON = join(ROOT, 'bench/bolt-python/app.py');
 const BUILD = join(ROOT, 'build');
 const TOKENS = { SLACK_BOT_TOKEN: 'xoxb-local', SLACK_APP_TOKEN: 'xapp-1-local' };
 
@@ -22,8 +24,15 @@ export const programs = {
   bridgeLoad: process.env.BRIDGE_LOAD_BIN ?? join(BUILD, 'bench/bridge-load'),
 };
 
+const python = {}; // what findPython() gave
+
+/** The programs that there are to measure: without Bolt for Python where PyPI cannot be reached. */
+export const names = () => (python.python ? ['gateway', 'bolt', 'python'] : ['gateway', 'bolt']);
+
 /** Everything that is needed is there, or a message says how to get it. */
 export function prepare() {
+  Object.assign(python, findPython());
+  if (python.note) console.log(`Bolt for Python is not measured: ${python.note}`);
   for (const file of Object.values(programs)) {
     if (!existsSync(file)) throw new Error(`${file} is missing: build first (./dev bench does)`);
   }
@@ -108,7 +117,15 @@ async function startBolt(slack) {
   return { name: 'bolt', pid: child.pid, log: () => child.log(), stop: () => child.stop() };
 }
 
-export const subjects = { gateway: startGateway, bolt: startBolt };
+async function startBoltPython(slack) {
+  const child = startPinned(CORES.subject, python.python, [BOLT_PYTHON], {
+    env: { ...PYTHON_ENV, ...TOKENS, SLACK_API_URL: `${slack.url}/api/` },
+  });
+  await child.output(/bolt is connected/, 20_000);
+  return { name: 'python', pid: child.pid, log: () => child.log(), stop: () => child.stop() };
+}
+
+export const subjects = { gateway: startGateway, bolt: startBolt, python: startBoltPython };
 
 /** bridge-load: `result` is what it prints; stop() ends one that holds. */
 export function startBridgeLoad(mode, slack, gateway, options = {}) {
