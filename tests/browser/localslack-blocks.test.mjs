@@ -1,7 +1,7 @@
 // Block Kit in localslack's page: every block shows what it says; streams grow; hostile content stays text.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 
 import { ANN, BOB, GENERAL, assertNoOverflow, button, mrkdwn, plain, shot, startPageWorld } from './world.mjs';
 
@@ -14,6 +14,7 @@ before(async () => {
   world = await startPageWorld({ args: ['--app-name', 'Robin'] });
   ({ slack, app } = world);
 });
+afterEach(() => world?.tidy());
 after(() => world?.done());
 
 const main = (page) => page.locator('#channel');

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { ANN, GENERAL, button, option, plain, shot, startPageWorld } from './world.mjs';
+import { ANN, GENERAL, PATIENCE_MS, button, option, plain, shot, startPageWorld } from './world.mjs';
 
 let world;
 let slack;
@@ -130,7 +130,7 @@ test('a submit waits for the app, and says so when the app does not answer', asy
   await modal().getByRole('button', { name: 'Save' }).click();
   await modal().getByRole('alert').getByText('Robin did not respond in time.').waitFor();
   assert.equal(await modal().getByLabel('A', { exact: true }).inputValue(), 'mine');
-  await slack.post('switches', { ack_timeout_ms: 3000 });
+  await slack.post('switches', { ack_timeout_ms: PATIENCE_MS });
   await modal().getByRole('button', { name: 'Cancel' }).click();
   await closed();
 });

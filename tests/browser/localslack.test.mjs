@@ -1,10 +1,10 @@
 // localslack's page as people use it: writing, threads, reactions, files, clicks, several people, a phone.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 
 import { startTcpProxy } from '../harness/tcp-proxy.mjs';
-import { ANN, BOB, GENERAL, assertNoOverflow, button, mrkdwn, option, plain, shot, startPageWorld } from './world.mjs';
+import { ANN, BOB, GENERAL, PATIENCE_MS, assertNoOverflow, button, mrkdwn, option, plain, shot, startPageWorld } from './world.mjs';
 
 const CODING = 'C0CODING';
 let world;
@@ -15,6 +15,7 @@ before(async () => {
   world = await startPageWorld({ args: ['--app-name', 'Robin', '--slash-command', '/robin'] });
   ({ slack, app } = world);
 });
+afterEach(() => world?.tidy());
 after(() => world?.done());
 
 const main = (page) => page.locator('#channel');
@@ -125,7 +126,7 @@ test('a command is completed and sent; one that is not acknowledged says so', as
   await composer(page).press('Enter');
   await page.getByText('/nothing is not a command of Robin').waitFor();
   assert.equal(await composer(page).inputValue(), '/nothing here', 'what was typed stays');
-  await slack.post('switches', { ack_timeout_ms: 3000 });
+  await slack.post('switches', { ack_timeout_ms: PATIENCE_MS });
   app.on = () => undefined;
 });
 
@@ -148,7 +149,7 @@ test('a button shows its effect at once, and a warning when the app does not ans
   await el.getByRole('button', { name: 'Never' }).click();
   await el.getByRole('alert').getByText('Robin did not respond in time.').waitFor();
   await shot(page, 'localslack-warning');
-  await slack.post('switches', { ack_timeout_ms: 3000 });
+  await slack.post('switches', { ack_timeout_ms: PATIENCE_MS });
   app.on = () => undefined;
 });
 

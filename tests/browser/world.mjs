@@ -14,6 +14,8 @@ export const ANN = 'U0ANN';
 export const BOB = 'U0BOB';
 export const GENERAL = 'C0GENERAL';
 export const TIMEOUT_MS = 20_000;
+/** How long this Slack waits for an acknowledgement, and a trigger_id lives: a busy machine is no slow app. */
+export const PATIENCE_MS = 20_000;
 export const ARTIFACTS = join(fileURLToPath(new URL('../..', import.meta.url)), 'tests/browser/.artifacts');
 
 export const plain = (text) => ({ type: 'plain_text', text });
@@ -102,7 +104,8 @@ export async function startBrowser() {
 
 /** localslack, an app and a browser; `open()` gives a tab, `done()` ends all and fails when a page complained. */
 export async function startPageWorld({ args = [] } = {}) {
-  const slack = await startLocalSlack({ args });
+  const patience = ['ack_timeout_ms', 'trigger_life_ms'].flatMap((name) => ['--switch', `${name}=${PATIENCE_MS}`]);
+  const slack = await startLocalSlack({ args: [...patience, ...args] });
   const app = await App.connect(slack);
   const browser = await startBrowser();
   const complaints = [];
@@ -123,16 +126,22 @@ export async function startPageWorld({ args = [] } = {}) {
     return page;
   }
 
+  /** Closes all tabs: between two tests, since each tab draws whatever happens. */
+  async function tidy() {
+    for (const context of contexts) await context.close();
+    contexts.clear();
+  }
+
   async function done() {
     app.close();
-    for (const context of contexts) await context.close();
+    await tidy();
     await browser.close();
     await slack.stop();
     assert.deepEqual(complaints, [], 'no page complained');
   }
   /** What a test brought about itself is no complaint. */
   const forgive = (pattern) => complaints.splice(0, complaints.length, ...complaints.filter((c) => !pattern.test(c)));
-  return { slack, app, browser, open, done, complaints, forgive };
+  return { slack, app, browser, open, tidy, done, complaints, forgive };
 }
 
 export const shot = (page, name) => page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
