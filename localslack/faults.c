@@ -201,6 +201,19 @@ static void drop_expired(Faults *f)
                         remove_at(f, i);
 }
 
+/* What the caller will get instead of an answer. */
+static void put_answer(json_t *item, const Fault *fault)
+{
+        if (fault->is_envelope)
+                return;
+        if (fault->action == FAULT_OK_FALSE)
+                json_put_str(item, "error", fault->error);
+        if (fault->action == FAULT_RATE_LIMIT)
+                json_put_int(item, "retry_after_s", fault->retry_after_s);
+        if (fault->action == FAULT_HTTP_STATUS)
+                json_put_int(item, "status", fault->status);
+}
+
 json_t *faults_render(Faults *f)
 {
         json_t *out = json_array();
@@ -219,6 +232,9 @@ json_t *faults_render(Faults *f)
                         json_object_set_new(item, "probability", json_real(fault->probability));
                 if (fault->delay_ms > 0)
                         json_put_int(item, "delay_ms", fault->delay_ms);
+                if (fault->delay_max_ms > fault->delay_ms)
+                        json_put_int(item, "delay_max_ms", fault->delay_max_ms);
+                put_answer(item, fault);
                 json_array_append_new(out, item);
         }
         return out;

@@ -9,10 +9,11 @@ const ROWS_MAX = 300;
 const WAIT_MS = 100;
 const TABS = [['problems', 'Problems'], ['calls', 'Calls'], ['envelopes', 'Envelopes'], ['connection', 'Connection']];
 
-const view = { open: false, tab: 'problems', filter: '', onlyErrors: false, seen: 0 };
+const view = { open: false, tab: 'problems', filter: '', onlyErrors: false, seen: 0 }; // seen: number of the last problem that was shown
 const data = { calls: [], outcomes: [], frames: [], problems: [], faults: [], loadedProblems: false };
 let el = null;
 let timer = null;
+let before = null; // the element that had the focus when the panel was opened
 
 const clock = (ms) => new Date(ms).toLocaleTimeString('en-GB', { hour12: false });
 
@@ -24,11 +25,15 @@ async function fetchNewer(address, list) {
   return [...list, ...rows.filter((r) => !(r.n <= since))].slice(-ROWS_MAX);
 }
 
+/** Those from before the page was there; what the feed said meanwhile comes after them. */
 async function fetchProblems() {
+  data.loadedProblems = true;
   const answer = await get(`problems?limit=${ROWS_MAX}`);
   const rows = Array.isArray(answer) ? answer : (answer?.problems ?? []);
-  store.problems = rows.slice(-ROWS_MAX);
-  data.loadedProblems = true;
+  const last = rows.at(-1)?.n ?? 0;
+  store.problems = [...rows, ...store.problems.filter((p) => p.n > last)];
+  draw();
+  drawButton();
 }
 
 async function refresh() {
@@ -40,7 +45,6 @@ async function refresh() {
     data.frames = await fetchNewer('frames', data.frames);
   }
   if (view.tab === 'connection') data.faults = (await get('faults'))?.faults ?? [];
-  if (view.tab === 'problems' && !data.loadedProblems) await fetchProblems();
   draw();
 }
 
@@ -51,6 +55,9 @@ const soon = () => {
 /** What the feed said; many of one moment are fetched together. */
 export function onFeed(event) {
   if (event === 'reset') Object.assign(data, { calls: [], outcomes: [], frames: [], loadedProblems: false });
+  // After a break of the feed some may have been missed.
+  if (event === 'online') data.loadedProblems = false;
+  if (event === 'all' && !data.loadedProblems) void fetchProblems();
   if (['call', 'envelope', 'socket', 'faults', 'problem', 'all', 'reset'].includes(event)) {
     soon();
     drawButton();
@@ -122,6 +129,15 @@ function envelopeRow(o) {
   }, isBad ? 'is-bad' : '');
 }
 
+const targetOf = (f) => (f.envelope === undefined ? (f.method === '*' ? 'any method' : f.method) : f.envelope === '*' ? 'any envelope' : `envelope ${f.envelope}`);
+const rangeOf = (f) => (f.delay_max_ms ? `${f.delay_ms ?? 0} to ${f.delay_max_ms}` : f.delay_ms);
+
+function faultText(f) {
+  const what = f.error ?? f.status ?? (f.retry_after_s === undefined ? null : `${f.retry_after_s} s`);
+  return [what === null ? f.action : `${f.action} (${what})`, f.delay_ms || f.delay_max_ms ? `${rangeOf(f)} ms` : null, f.times > 1 ? `${f.times} times` : null,
+    f.for_ms ? `for ${Math.ceil(f.for_ms / 1000)} s` : null, f.probability === undefined ? null : `${Math.round(f.probability * 100)} %`].filter(Boolean).join(', ');
+}
+
 function connectionRows() {
   const sockets = [...store.sockets];
   const act = (label, action, id) => h('button', { class: 'btn btn-small', type: 'button', onclick: () => void post('sockets', { action, which: id }) }, label);
@@ -130,7 +146,7 @@ function connectionRows() {
     sockets.length ? null : h('pre', null, `SLACK_API_URL=${location.origin}/api/\nSLACK_BOT_TOKEN=xoxb-local\nSLACK_APP_TOKEN=xapp-1-local`),
     sockets.map(([id, state]) => h('div', { class: 'fact' }, h('span', { class: `dot ${state === 'live' ? 'on' : 'off'}` }), h('span', null, `Socket ${id}: ${state}`), h('span', { class: 'grow' }), act('Warn', 'warning', id), act('Cut', 'kill', id))),
     h('p', null, h('strong', null, 'Faults: '), data.faults.length ? `${data.faults.length} active` : 'none active'),
-    data.faults.map((f) => h('div', { class: 'fact' }, icon('bolt'), h('code', null, f.method || 'any method'), h('span', null, `${f.action ?? 'delay'}${f.error ? ` (${f.error})` : ''}${f.delay_ms ? `, ${f.delay_ms} ms` : ''}${f.times > 1 ? `, ${f.times} times` : ''}`))),
+    data.faults.map((f) => h('div', { class: 'fact' }, icon('bolt'), h('code', null, targetOf(f)), h('span', null, faultText(f)))),
     data.faults.length ? h('button', { class: 'btn btn-small', type: 'button', onclick: async () => {
       await post('faults', []);
       soon();
@@ -167,7 +183,7 @@ function draw() {
   const list = rows();
   arrange(el.querySelector('.panel-rows'), list.length ? list : [h('div', { class: 'empty' }, view.filter ? 'Nothing matches the filter.' : EMPTY[view.tab])]);
   if (rowNodes.size > 4 * ROWS_MAX) rowNodes.clear();
-  if (view.tab === 'problems') view.seen = store.problems.length;
+  if (view.tab === 'problems') view.seen = store.problems.at(-1)?.n ?? view.seen;
   drawButton();
 }
 
@@ -200,8 +216,11 @@ function build() {
   h('div', { class: 'panel-rows', id: 'panel-rows', role: 'tabpanel' }));
 }
 
+/** Opens or closes it. What was in focus before gets the focus back. */
 export function togglePanel(open = !view.open, tab = null) {
   el = document.getElementById('panel');
+  const hadFocus = el.contains(document.activeElement);
+  if (open && !view.open) before = document.activeElement;
   view.open = open;
   if (tab) view.tab = tab;
   document.body.classList.toggle('with-panel', open);
@@ -210,10 +229,13 @@ export function togglePanel(open = !view.open, tab = null) {
     clear(el);
     rowNodes.clear();
     drawButton();
+    if (hadFocus) (before?.isConnected && before !== document.body ? before : document.querySelector('#channel .composer textarea, #channel .panel-button'))?.focus({ preventScroll: true });
+    before = null;
     return;
   }
   build();
   draw();
+  el.querySelector('[aria-selected=true]').focus({ preventScroll: true });
   void refresh();
 }
 
@@ -221,7 +243,7 @@ export const panelOpen = () => view.open;
 
 /** The button of the title bar; it says how many problems nobody has looked at. */
 export function panelButton() {
-  const fresh = store.problems.length - view.seen;
+  const fresh = store.problems.filter((p) => p.n > view.seen).length;
   return h('button', { class: `btn-plain panel-button ${view.open ? 'pressed' : ''}`, type: 'button', title: 'Requests (Ctrl .)', 'aria-label': 'Requests', 'aria-pressed': String(view.open),
     onclick: () => togglePanel() }, icon('terminal'), fresh > 0 && !view.open ? h('span', { class: 'count' }, String(fresh)) : null);
 }

@@ -96,6 +96,7 @@ test('faults of calls: for a time, with a probability, a late answer after the e
   assert.equal((await call(slack, 'auth.test', {})).ok, true);
   const { faults } = await slack.get('faults');
   assert.equal(faults[0].action, 'rate_limit');
+  assert.equal(faults[0].retry_after_s, 3);
   assert.ok(faults[0].for_ms > 0);
   await slack.post('faults', []);
   await slack.post('faults', [{ method: 'chat.postMessage', action: 'delay_after', delay_ms: 60_000 }]);
