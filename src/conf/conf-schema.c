@@ -21,7 +21,7 @@ static const char *check_app_token(const char *text)
         return str_starts_with(text, "xapp-") ? NULL : "must be an app-level token, which begins with xapp-";
 }
 
-static const char *check_url(const char *text)
+const char *conf_check_url(const char *text)
 {
         const char *host = str_starts_with(text, "https://")  ? text + 8
                            : str_starts_with(text, "http://") ? text + 7
@@ -107,7 +107,7 @@ static const char *check_absolute(const char *text)
         return text[0] == '/' ? NULL : "must be an absolute path";
 }
 
-static const char *check_model(const char *text)
+const char *conf_check_model(const char *text)
 {
         const char *slash = strchr(text, '/');
 
@@ -130,7 +130,7 @@ const ConfItem conf_items[] = {
                  "Basic Information → App-Level Tokens",
          .meaning = "An app-level token (xapp-…) with the scope connections:write, for Socket Mode."},
         {"slack", "api_url", "SLACK_API_URL", CONF_TEXT, AT(slack.api_url),
-         .fallback = "https://slack.com/api/", .check = check_url,
+         .fallback = "https://slack.com/api/", .check = conf_check_url,
          .meaning = "Where Slack's Web API is; localslack's when trying things out."},
         {"slack", "sockets", "GATEWAY_SLACK_SOCKETS", CONF_INT, AT(slack.sockets), .fallback = "2", .min = 1,
          .max = 4,
@@ -179,7 +179,7 @@ const ConfItem conf_items[] = {
          .meaning = "debug, info, warn or error."},
 
         {"opencode", "url", "OPENCODE_URL", CONF_TEXT, AT(opencode.url), .fallback = "http://127.0.0.1:4096",
-         .check = check_url, .meaning = "Where `opencode serve` listens; used to wake it up."},
+         .check = conf_check_url, .meaning = "Where `opencode serve` listens; used to wake it up."},
         {"opencode", "password", "OPENCODE_SERVER_PASSWORD", CONF_SECRET, AT(opencode.password),
          .meaning = "OpenCode's server password, when it has one."},
         {"opencode", "directory", "OPENCODE_DIRECTORY", CONF_TEXT, AT(opencode.directory),
@@ -188,12 +188,29 @@ const ConfItem conf_items[] = {
          .meaning = "The directory in which sessions start: an absolute path where OpenCode runs."},
         {"opencode", "agent", "GATEWAY_OPENCODE_AGENT", CONF_TEXT, AT(opencode.agent),
          .meaning = "The agent for new sessions; empty: OpenCode's default."},
-        {"opencode", "model", "GATEWAY_OPENCODE_MODEL", CONF_TEXT, AT(opencode.model), .check = check_model,
+        {"opencode", "model", "GATEWAY_OPENCODE_MODEL", CONF_TEXT, AT(opencode.model),
+         .check = conf_check_model,
          .meaning = "The model for new sessions, as provider/model; empty: OpenCode's default."},
         {"opencode", "web_url", "GATEWAY_OPENCODE_WEB_URL", CONF_TEXT, AT(opencode.web_url),
-         .check = check_url,
+         .check = conf_check_url,
          .meaning =
                  "Where people reach OpenCode's web page, for the Open in OpenCode button; empty: opencode.url."},
+
+        {"models", "default", "GATEWAY_MODELS_DEFAULT", CONF_TEXT, AT(models.default_profile),
+         .meaning =
+                 "The profile of new sessions for which nothing else was decided; empty: opencode.model, and without it "
+                 "the first profile."},
+        {"models", "failing_after", "GATEWAY_MODELS_FAILING_AFTER", CONF_INT, AT(models.failing_after),
+         .fallback = "2", .min = 1, .max = 5,
+         .meaning =
+                 "A model counts as failing when OpenCode has tried it so often in one turn; then the thread is asked."},
+        {"models", "check_interval_s", "GATEWAY_MODELS_CHECK_INTERVAL_S", CONF_INT,
+         AT(models.check_interval_s), .fallback = "30", .min = 1, .max = 60,
+         .meaning =
+                 "The shortest time between two checks of one profile, and how often a failing one is looked at."},
+        {"models", "wait_s", "GATEWAY_MODELS_WAIT_S", CONF_INT, AT(models.wait_s), .fallback = "120",
+         .min = 1, .max = 120,
+         .meaning = "How long a failing model is looked at before only a person goes on."},
 
         {"limits", "queued_prompts", "GATEWAY_LIMITS_QUEUED_PROMPTS", CONF_INT, AT(limits.queued_prompts),
          .fallback = "50", .min = 1, .max = 1000,
@@ -297,16 +314,24 @@ static const char *append(ConfList *list, const char *text)
         return NULL;
 }
 
-const char *conf_item_set(const ConfItem *item, GatewayConf *conf, const char *text, bool plain)
+const char *conf_check_line(const char *text)
 {
-        void *field = conf_item_field(item, conf);
-        const char *why;
-
         if (strlen(text) > CONF_TEXT_MAX_BYTES)
                 return "must not be longer than 4096 bytes";
         for (const char *s = text; *s; s++)
                 if (iscntrl((unsigned char) *s))
                         return "must be one line, without control characters";
+        return NULL;
+}
+
+const char *conf_item_set(const ConfItem *item, GatewayConf *conf, const char *text, bool plain)
+{
+        void *field = conf_item_field(item, conf);
+        const char *why;
+
+        why = conf_check_line(text);
+        if (why)
+                return why;
         if (!*text && item->fallback)
                 return "must not be empty";
         why = item->check && *text ? item->check(text) : NULL;

@@ -48,3 +48,25 @@ void conf_error(ConfErrors *errors, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Reads a YAML text into `conf`; *ret_has_secrets: the file itself holds one. */
 void conf_read_yaml(const char *name, const char *text, size_t n_bytes, GatewayConf *conf, ConfErrors *errors,
                     bool *ret_has_secrets);
+
+/* ---- model profiles (conf-models.c) ---- */
+
+/* The profile of that name, made when there is none yet; NULL when the name may not be one, or there are too
+ * many, with *ret_why a static text. */
+ConfModel *conf_model_named(GatewayConf *conf, const char *name, const char **ret_why);
+/* Stores one value. NULL = stored; else a static text, borrowed; "is not a known key" for an unknown one. */
+const char *conf_model_set(ConfModel *model, const char *key, const char *text);
+void conf_models_clear(GatewayConf *conf);
+/* GATEWAY_MODELS_<NAME>_MODEL, _KIND, _BASE_URL and _KEY, for profiles of the file and others. */
+void conf_models_read_environment(GatewayConf *conf, ConfErrors *errors);
+/* What can only be said of all of them together; kinds that were left out are filled in. */
+void conf_models_finish(GatewayConf *conf, ConfErrors *errors);
+void conf_models_print_reference(FILE *out);
+void conf_models_print(const GatewayConf *conf, FILE *out);
+/* As a YAML double-quoted scalar; values have no control characters. */
+void conf_print_quoted(const char *text, FILE *out);
+
+/* Checks that other tables need, too: NULL or "must …". */
+const char *conf_check_url(const char *text);
+const char *conf_check_model(const char *text);
+const char *conf_check_line(const char *text);

@@ -202,9 +202,81 @@ static void complain_unknown_key(Reader *r, const char *section, const char *key
         complain_at(r, r->event.start_mark, path, "is not a known key");
 }
 
+/* One value of a model profile; the current event is its key. */
+static void read_model_value(Reader *r, ConfModel *model, const char *profile_path, Buf *seen)
+{
+        const char *key = key_name(r, profile_path);
+        _cleanup_free_ char *copy = mem_strdup(key ? key : ""),
+                            *path = mem_printf("%s.%s", profile_path, copy),
+                            *listed = mem_printf(",%s,", copy);
+        const char *why = NULL, *text;
+
+        if (key && strstr(buf_bytes(seen), listed))
+                why = "is set twice";
+        else if (key)
+                why = conf_model_set(model, key, NULL);
+        if (why)
+                complain_at(r, r->event.start_mark, path, why);
+        if (!key)
+                skip(r);
+        buf_append_str(seen, listed);
+        if (!next(r))
+                return;
+        if (key && !why && !is_null(r) && (text = scalar(r, path, "must be a text"))) {
+                why = conf_model_set(model, copy, text);
+                if (why)
+                        complain_at(r, r->event.start_mark, path, why);
+                else if (str_equal(copy, "key"))
+                        r->has_secrets = true;
+        }
+        skip(r);
+}
+
+/* A key of the section `models` that is none of its settings: a profile. The current event is its name. */
+static void read_model(Reader *r)
+{
+        _cleanup_free_ char *name = mem_strdup(
+                r->event.type == YAML_SCALAR_EVENT ? (const char *) r->event.data.scalar.value : "");
+        size_t n_before = r->conf->models.n_profiles;
+        const char *why = NULL;
+        ConfModel *model = conf_model_named(r->conf, name, &why);
+        _cleanup_free_ char *path = mem_printf("models%s%s", model ? "." : "", model ? name : "");
+        _cleanup_buf_ Buf seen = {0};
+
+        if (model && r->conf->models.n_profiles == n_before)
+                why = "is there twice";
+        if (why)
+                complain_at(r, r->event.start_mark, path, why);
+        skip(r);
+        if (!next(r))
+                return;
+        if (why || r->event.type != YAML_MAPPING_START_EVENT) {
+                if (!why)
+                        complain_at(
+                                r, r->event.start_mark, path,
+                                "is neither a setting nor a profile: a profile has keys of its own, such as "
+                                "{model: provider/model}");
+                skip(r);
+                return;
+        }
+        buf_append_str(&seen, ",");
+        while (next(r) && r->event.type != YAML_MAPPING_END_EVENT)
+                read_model_value(r, model, path, &seen);
+}
+
+static bool is_model_name(const Reader *r, const char *section)
+{
+        return str_equal(section, "models") && r->event.type == YAML_SCALAR_EVENT &&
+               !conf_item_find(section, (const char *) r->event.data.scalar.value);
+}
+
 static void read_section(Reader *r, const char *section)
 {
         while (next(r) && r->event.type != YAML_MAPPING_END_EVENT) {
+                if (is_model_name(r, section)) {
+                        read_model(r);
+                        continue;
+                }
                 const char *key = key_name(r, section);
                 _cleanup_free_ char *path = key ? mem_printf("%s.%s", section, key) : NULL;
                 const ConfItem *item = key ? conf_item_find(section, key) : NULL;

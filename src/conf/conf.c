@@ -13,6 +13,7 @@ void conf_deinit(GatewayConf *conf)
 {
         for (size_t i = 0; i < conf_n_items; i++)
                 conf_item_clear(&conf_items[i], conf);
+        conf_models_clear(conf);
 }
 
 static void set_defaults(GatewayConf *conf)
@@ -48,6 +49,8 @@ static void normalize(GatewayConf *conf)
         if (str_empty(conf->opencode.web_url))
                 mem_strset(&conf->opencode.web_url, conf->opencode.url);
         cut_slashes(conf->opencode.web_url);
+        for (size_t i = 0; i < conf->models.n_profiles; i++)
+                cut_slashes(conf->models.profiles[i].base_url);
 }
 
 /* --- the environment --- */
@@ -149,6 +152,8 @@ static void find_missing(const GatewayConf *conf, ConfErrors *errors)
 
 static int finish(GatewayConf *conf, ConfErrors *errors, char **ret_error)
 {
+        if (errors->n == 0)
+                conf_models_finish(conf, errors);
         if (errors->n == 0) {
                 buf_deinit(&errors->text);
                 normalize(conf);
@@ -169,6 +174,7 @@ int conf_load(const char *path, bool required, GatewayConf *ret, char **ret_erro
         if (path)
                 load_file(path, required, ret, &errors);
         read_environment(ret, &errors);
+        conf_models_read_environment(ret, &errors);
         /* A value that was refused is not missing, too. */
         if (errors.n == 0)
                 find_missing(ret, &errors);
@@ -194,6 +200,12 @@ static const char *type_name(const ConfItem *item)
         return names[item->type];
 }
 
+static bool is_last_of(size_t i, const char *section)
+{
+        return strcmp(conf_items[i].section, section) == 0 &&
+               (i + 1 == conf_n_items || strcmp(conf_items[i + 1].section, section) != 0);
+}
+
 void conf_print_reference(FILE *out)
 {
         const char *section = "";
@@ -214,11 +226,13 @@ void conf_print_reference(FILE *out)
                         fprintf(out, "  # %s: []\n", item->key);
                 else
                         fprintf(out, "  # %s: %s\n", item->key, item->fallback ? item->fallback : "\"\"");
+                if (is_last_of(i, "models"))
+                        conf_models_print_reference(out);
         }
 }
 
 /* As a YAML double-quoted scalar; values have no control characters. */
-static void print_quoted(const char *text, FILE *out)
+void conf_print_quoted(const char *text, FILE *out)
 {
         fputc('"', out);
         for (; *text; text++) {
@@ -234,7 +248,7 @@ static void print_list(const ConfList *list, FILE *out)
         fputc('[', out);
         for (size_t i = 0; i < list->n; i++) {
                 fputs(i ? ", " : "", out);
-                print_quoted(list->items[i], out);
+                conf_print_quoted(list->items[i], out);
         }
         fputc(']', out);
 }
@@ -253,12 +267,14 @@ void conf_print(const GatewayConf *conf, FILE *out)
                 section = item->section;
                 fprintf(out, "  %s: ", item->key);
                 switch (item->type) {
-                case CONF_TEXT: print_quoted(*(char *const *) field, out); break;
-                case CONF_SECRET: print_quoted(secret_print(field), out); break;
+                case CONF_TEXT: conf_print_quoted(*(char *const *) field, out); break;
+                case CONF_SECRET: conf_print_quoted(secret_print(field), out); break;
                 case CONF_INT: fprintf(out, "%lld", (long long) *(const int64_t *) field); break;
                 case CONF_LIST: print_list(field, out); break;
                 case CONF_LEVEL: fputs(levels[*(const LogLevel *) field], out); break;
                 }
                 fputc('\n', out);
+                if (is_last_of(i, "models"))
+                        conf_models_print(conf, out);
         }
 }

@@ -6,7 +6,8 @@
  *     gateway:
  *       listen: 127.0.0.1:8000
  *
- * Two levels, sections and keys; values are texts, whole numbers and lists of texts. Nobody's configuration
+ * Two levels, sections and keys (in `models`, three: each profile has keys of its own); values are texts,
+ * whole numbers and lists of texts. Nobody's configuration
  * needs YAML's aliases, anchors, tags or several documents, so they are refused, and so are unknown and
  * duplicate keys: a misspelt allow-list that is ignored would let everybody in. Every error names its place
  * ("gateway.yaml:12:5: slack.sockets: must be 1 to 4") and never a value, which may be a secret. */
@@ -21,6 +22,16 @@ typedef struct ConfList {
         char **items; /* NULL when empty, else with a NULL behind the last */
         size_t n;
 } ConfList;
+
+/* A model profile: a name that people use for a model, and how to find out whether it answers. */
+typedef struct ConfModel {
+        char *name;     /* "qwen": a-z, 0-9, _ and - */
+        char *model;    /* "provider/model", as OpenCode names it; unique among the profiles */
+        char *kind;     /* "anthropic" or "openai-compatible" */
+        char *base_url; /* of the endpoint, "" = none; always there for openai-compatible */
+        Secret key;     /* for the endpoint's checks only; OpenCode has its own */
+} ConfModel;
+#define CONF_MODELS_MAX 16
 
 /* Strings are never NULL after conf_load(); "" means not set. */
 typedef struct GatewayConf {
@@ -47,6 +58,12 @@ typedef struct GatewayConf {
                 char *model; /* "provider/model"; the model may have slashes of its own */
                 char *web_url;
         } opencode;
+        struct {
+                char *default_profile; /* "" = the first */
+                int64_t failing_after, check_interval_s, wait_s;
+                ConfModel *profiles; /* in order of preference */
+                size_t n_profiles;
+        } models;
         struct {
                 int64_t queued_prompts, message_bytes;
         } limits;
