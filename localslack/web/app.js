@@ -28,9 +28,12 @@ function merged(messages, extra) {
   return extra.length ? [...messages, ...extra].sort((a, b) => (a.ts < b.ts ? -1 : 1)) : messages;
 }
 
+let wantsReply = null; // "C…/ts" of the thread that takes the focus once it is drawn
+
 const openThread = (channel, ts) => {
+  wantsReply = `${channel}/${ts}`;
   go(channel, ts);
-  requestAnimationFrame(() => $('thread').querySelector('.composer textarea')?.focus());
+  renderSoon(); // it may be open already
 };
 
 /** The list and the composer of a channel (thread null) or of a thread, for one person. */
@@ -181,6 +184,9 @@ function renderThread() {
     pane.querySelector('.bar').replaceWith(threadBar(channel));
   }
   threadPane.list.draw();
+  if (wantsReply !== `${channel.id}/${here.thread}`) return;
+  wantsReply = null;
+  threadPane.composer.focus();
 }
 
 // --- drawing ---
@@ -252,6 +258,7 @@ document.addEventListener('click', (e) => {
   if (!matchMedia('(hover: hover)').matches && !e.target.closest('a, button, input, textarea, select, summary')) e.target.closest('.message')?.classList.add('picked');
 });
 listenToKeys({
+  openThread,
   togglePanel: () => togglePanel(),
   escape: () => {
     if (document.body.classList.contains('with-menu')) document.body.classList.remove('with-menu');

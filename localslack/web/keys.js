@@ -79,10 +79,11 @@ export function openSwitcher() {
 
 // --- keys ---
 
-const PARTS = ['#sidebar .nav.current, #sidebar .nav', '#channel .composer textarea, #channel button', '#thread .composer textarea', '#panel [role=tab][aria-selected=true]'];
+/** Of each part what takes the focus, the best first. */
+const PARTS = [['#sidebar .nav.current', '#sidebar .nav'], ['#channel .composer textarea', '#channel button'], ['#thread .composer textarea'], ['#panel [role=tab][aria-selected=true]']];
 
 function nextPart() {
-  const parts = PARTS.map((selector) => document.querySelector(selector)).filter(Boolean);
+  const parts = PARTS.map((selectors) => selectors.map((s) => document.querySelector(s)).find(Boolean)).filter(Boolean);
   const at = parts.findIndex((p) => p.closest('aside, main, section')?.contains(document.activeElement));
   parts[(at + 1) % parts.length]?.focus();
 }
@@ -94,14 +95,14 @@ function nextChannel(step) {
   if (to) location.hash = to.getAttribute('href');
 }
 
-function messageKey(e, el) {
+function messageKey(e, el, openThread) {
   const channel = store.channels.get(here.channel);
   const m = channel?.messages.get(el.dataset.ts);
   if (!m) return false;
   const mine = m.user === here.me && !m.bot_id;
   const quick = QUICK[Number(e.key) - 1];
   if (e.key === 'ArrowUp' || e.key === 'ArrowDown') moveFocus(el, e.key === 'ArrowUp' ? -1 : 1);
-  else if (e.key === 'Enter' || e.key === 't') go(channel.id, m.thread_ts ?? m.ts);
+  else if (e.key === 'Enter' || e.key === 't') openThread(channel.id, m.thread_ts ?? m.ts);
   else if (e.key === 'r') pickEmoji(el.querySelector('.toolbar [data-action=react]') ?? el, (name) => void react(channel, m, here.me, name));
   else if (quick) void react(channel, m, here.me, quick);
   else if (e.key === 'e' && mine) editMessage(el, m, channel);
@@ -124,7 +125,7 @@ function toMessages(area) {
   all?.[all.length - 1]?.focus();
 }
 
-/** `parts`: {togglePanel(), closeThread()} */
+/** `parts`: {openThread(channel, ts), togglePanel(), escape()} */
 export function listenToKeys(parts) {
   document.addEventListener('keydown', (e) => {
     if (e.defaultPrevented || e.isComposing) return;
@@ -141,7 +142,7 @@ export function listenToKeys(parts) {
     else if (e.key === 'Escape') parts.escape(e);
     else if (ctrl || e.altKey || typing) return;
     else if (e.key === '?') openHelp();
-    else if (!e.target.matches?.('.message') || !messageKey(e, e.target)) return;
+    else if (!e.target.matches?.('.message') || !messageKey(e, e.target, parts.openThread)) return;
     e.preventDefault();
   });
 }
