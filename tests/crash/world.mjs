@@ -9,10 +9,11 @@ import { join } from 'node:path';
 
 import { until } from '../harness/child.mjs';
 import { FakeOpenCode } from '../harness/fake-bridge.mjs';
-import { startGateway } from '../harness/gateway.mjs';
+import { gatewayBin, startGateway } from '../harness/gateway.mjs';
 import { startLocalSlack } from '../harness/localslack.mjs';
 import { freePort } from '../harness/opencode.mjs';
 import { ANN, BOB, BOT, GENERAL, buttonsOf, isProgress, textOf } from '../harness/world.mjs';
+import { autopsy, keepCores } from './autopsy.mjs';
 
 const WAIT_MS = 240_000; // Slack's limits hold here, too: 50 edits a minute, and some of them have to wait
 const TOKEN = 'bridge-token-of-the-tests';
@@ -54,7 +55,10 @@ class Supervisor {
       if (this.current) {
         const { signal } = await this.current.exited();
         if (this.#ending) return;
-        assert.ok(this.#signals.includes(signal), `the gateway ended by itself (${signal}):\n${this.current.log().slice(-4000)}`);
+        if (!this.#signals.includes(signal)) {
+          const log = this.current.log();
+          throw new Error(`the gateway ended by itself (${signal}):\n${autopsy({ program: gatewayBin(), directory: this.#options.stateDir, log })}`);
+        }
         this.kills++;
       }
       await this.#spawn(arm);
@@ -92,6 +96,7 @@ class Supervisor {
 
 /** `envFor(directory)` gives the gateway further variables that depend on where its state is. */
 export async function startCrashWorld({ env, envFor = () => ({}) } = {}) {
+  keepCores();
   const scratch = await mkdtemp(join(tmpdir(), 'crash-'));
   const port = await freePort();
   const slack = await startLocalSlack();

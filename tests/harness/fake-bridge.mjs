@@ -24,6 +24,7 @@ const { Ajv2020, WebSocket } = (() => {
 })();
 
 const RECONNECT_MS = 50; // the real plugin takes longer, and its patience is tested elsewhere
+const IDS_UNKEPT = 10_000; // so many may have been given since the last session was kept
 const MODEL = { provider_id: 'scripted', model_id: 'demo' };
 const NO_TOKENS = { input: 0, output: 0, reasoning: 0, cache_read: 0, cache_write: 0 };
 
@@ -56,7 +57,8 @@ export class FakeOpenCode {
   #socket = null;
   #live = false; // between welcome and the end of the connection
   #seq = 0;
-  #ids = 0;
+  #ids;
+  #keep;
   #buffer = []; // durable events not yet acknowledged, in order
   #gates = new Map();
 
@@ -69,9 +71,15 @@ export class FakeOpenCode {
   violations = [];
   connections = 0;
 
-  /** Connects, and again whenever it is cut, until stop(). */
-  constructor({ gatewayUrl, token, directory }) {
+  /**
+   * Connects, and again whenever it is cut, until stop(). `keep` is told what a disk would keep, before anybody else
+   * learns of it: {session, prompt?}, {reply}, {violation}; `kept` are the sessions that it was told by a former life.
+   */
+  constructor({ gatewayUrl, token, directory, keep = () => {}, kept = [] }) {
     Object.assign(this, { gatewayUrl, token, directory, bridgeId: randomUUID() });
+    this.#keep = keep;
+    for (const session of kept) this.sessions.set(session.id, { ...session, busy: false, running: null });
+    this.#ids = kept.length > 0 ? Math.max(...kept.map((session) => session.ids)) + IDS_UNKEPT : 0;
     this.#dial();
   }
 
@@ -161,8 +169,17 @@ export class FakeOpenCode {
 
   #check(direction, frame) {
     const validate = this.#schemas[direction][frame.type];
-    if (!validate) this.violations.push({ direction, frame, errors: 'unknown type' });
-    else if (!validate(frame)) this.violations.push({ direction, frame, errors: validate.errors });
+    if (!validate) this.#violation({ direction, frame, errors: 'unknown type' });
+    else if (!validate(frame)) this.#violation({ direction, frame, errors: validate.errors });
+  }
+
+  #violation(violation) {
+    this.violations.push(violation);
+    this.#keep({ violation });
+  }
+
+  #keepSession({ id, key, title, messages, created_ms }, more) {
+    this.#keep({ session: { id, key, title, messages, created_ms, ids: this.#ids }, ...more });
   }
 
   #send(frame) {
@@ -193,7 +210,7 @@ export class FakeOpenCode {
         this.#send({ type: 'pong', nonce: frame.nonce });
         break;
       case 'error':
-        this.violations.push({ direction: 'refused', frame });
+        this.#violation({ direction: 'refused', frame });
         break;
       default:
         this.#command(frame);
@@ -282,6 +299,7 @@ export class FakeOpenCode {
     for (const session of this.sessions.values()) if (session.key === key) return session;
     const session = { id: this.#id('ses'), key, title, messages: [], busy: false, running: null, created_ms: Date.now() };
     this.sessions.set(session.id, session);
+    this.#keepSession(session);
     this.#durable('session.created', session, { session: this.#describe(session) });
     return session;
   }
@@ -337,7 +355,9 @@ export class FakeOpenCode {
     const session = this.#find(session_id);
     if (session.messages.some((m) => m.id === message_id)) return { message_id, already: true };
     this.#message(session, 'user', { id: message_id, text, gateway_key: key });
-    this.prompts.push({ session_id, message_id, text });
+    const prompt = { session_id, message_id, text };
+    this.prompts.push(prompt);
+    this.#keepSession(session, { prompt });
     this.#durable('message.received', session, {
       message: { id: message_id, role: 'user', text, agent: 'build', model: MODEL, gateway_key: key },
     });
@@ -366,6 +386,7 @@ export class FakeOpenCode {
     session.busy = true;
     this.#durable('session.active', session);
     const message = this.#message(session, 'assistant', { parent_id: session.messages.at(-1).id });
+    this.#keepSession(session);
     for (const step of prompt.split(';;')) {
       const [word, argument] = [step.split(':', 1)[0], step.slice(step.indexOf(':') + 1)];
       if (word === 'say') answer = argument;
@@ -377,6 +398,7 @@ export class FakeOpenCode {
       this.#stream(session, message, step);
     }
     Object.assign(message, { completed_ms: Date.now(), text: answer, finish: 'stop' });
+    this.#keepSession(session);
     session.busy = false;
     session.running = null;
     this.#durable('session.idle', session);
@@ -408,6 +430,7 @@ export class FakeOpenCode {
     if (!session.busy) return;
     const message = session.messages.at(-1);
     Object.assign(message, { completed_ms: Date.now(), error: { name: 'MessageAbortedError', message: 'Aborted' } });
+    this.#keepSession(session);
     this.#forget(session);
     for (const [id, p] of this.permissions) if (p.session === session) this.#settlePermission(id, 'reject', null);
     for (const [id, q] of this.questions) if (q.session === session) this.#settleQuestion(id, null, null);
@@ -430,11 +453,16 @@ export class FakeOpenCode {
     });
   }
 
+  #replied(reply) {
+    this.replies.push(reply);
+    this.#keep({ reply });
+  }
+
   #settlePermission(id, reply, request_id) {
     const pending = this.permissions.get(id);
     if (!pending) throw new Failure('not_found', `no permission ${id}`);
     this.permissions.delete(id);
-    this.replies.push({ id, session_id: pending.session.id, answer: reply, request_id });
+    this.#replied({ id, session_id: pending.session.id, answer: reply, request_id });
     this.#durable('permission.replied', pending.session, { permission_id: id, reply });
     pending.answered();
   }
@@ -456,7 +484,7 @@ export class FakeOpenCode {
     const pending = this.questions.get(id);
     if (!pending) throw new Failure('not_found', `no question ${id}`);
     this.questions.delete(id);
-    this.replies.push({ id, session_id: pending.session.id, answer: answers, request_id });
+    this.#replied({ id, session_id: pending.session.id, answer: answers, request_id });
     const what = { question_id: id, ...(answers ? { answers } : {}) };
     this.#durable(answers ? 'question.replied' : 'question.rejected', pending.session, what);
     pending.answered();

@@ -106,6 +106,11 @@ export class LocalSlack {
     return this.#child.log();
   }
 
+  /** {code, signal} once it has ended, for whatever reason. */
+  exited() {
+    return this.#child.exit;
+  }
+
   /** Ends it; a bad end (a sanitizer's complaint, a crash) is an error. */
   async stop() {
     await this.#feed.close();

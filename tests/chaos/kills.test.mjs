@@ -1,0 +1,167 @@
+// kill -9 of the gateway, of OpenCode with the plugin in it, and of Slack itself, at random and again and again, while
+// people work. After every round it is quiet, and all of it must add up: every word of a person has one outcome that can
+// be seen, OpenCode was asked once, nothing was posted twice, and every answer counted once.
+//
+//   CHAOS_ROUNDS   rounds of 50 kills (2)
+//   CHAOS_SEED     chooses victims, moments, and what people do
+//   CHAOS_JOURNAL  sqlite, or postgres: a server that the test starts
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { generator } from '../crash/world.mjs';
+import { until } from '../harness/child.mjs';
+import { ANN, BOB, BOT } from '../harness/world.mjs';
+import { startLives } from './lives.mjs';
+import { Talk } from './talk.mjs';
+
+const ROUNDS = Number(process.env.CHAOS_ROUNDS ?? 2);
+const SEED = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
+const JOURNAL = process.env.CHAOS_JOURNAL ?? 'sqlite';
+if (JOURNAL === 'postgres') process.env.TEST_DATABASE = 'postgres';
+
+const KILLS_PER_ROUND = 50;
+const ROUNDS_PER_WORLD = 10; // then a new one, so that what has piled up does not slow down the rest
+const PEOPLE = 4;
+const PAUSE_MS = [30, 430];
+const SETTLE_MS = 300_000;
+const AT_REST = new Set(['idle', 'failed', 'stopped']);
+
+/** What happens at a moment, and how often of a hundred times. Only the first five are kills. */
+const TROUBLES = [
+  [46, 'gateway', (lives) => lives.gateway.kill()],
+  [18, 'OpenCode', (lives) => lives.opencode.kill()],
+  [14, 'Slack', (lives) => lives.slack.kill()],
+  [4, 'gateway and Slack', (lives) => Promise.all([lives.gateway.kill(), lives.slack.kill()])],
+  [4, 'gateway and OpenCode', (lives) => Promise.all([lives.gateway.kill(), lives.opencode.kill()])],
+  [7, 'bridge cut', (lives) => cut(lives)],
+  [7, 'sockets cut', (lives) => attempt(lives, (slack) => slack.post('sockets', { action: 'kill' }))],
+];
+
+const cut = async (lives) => process.kill((await lives.opencode.up()).pid, 'SIGUSR2');
+const attempt = async (lives, act) => act(await lives.slack.up());
+
+function choose(random) {
+  let at = random() * TROUBLES.reduce((sum, [share]) => sum + share, 0);
+  return TROUBLES.find(([share]) => (at -= share) < 0);
+}
+
+/** Until nothing that was accepted is left undone, and OpenCode rests. */
+async function settled(lives) {
+  const get = async (path) => {
+    try {
+      const { status, body } = await (await lives.gateway.up()).api('GET', path);
+      return status === 200 ? body : null;
+    } catch (error) {
+      if (error instanceof TypeError || error.name === 'AbortError') return null; // killed meanwhile
+      throw error;
+    }
+  };
+  const rests = async () => {
+    const flows = await get('/api/flows?limit=1000');
+    const asks = flows && (await get('/api/asks?limit=1000'));
+    return asks && flows.every((f) => f.waiting === 0) && asks.every((a) => a.status !== 'pending') && { flows, asks };
+  };
+  return Promise.race([until('everything accepted to be done', rests, SETTLE_MS, 100), lives.broken]);
+}
+
+async function startWorld(name) {
+  const lives = await startLives();
+  lives.settled = () => settled(lives);
+  const slack = await lives.slack.up();
+  await slack.post('switches', { retry_scale: 0.02, ack_timeout_ms: 1500 });
+  lives.channels = [];
+  for (let i = 0; i < PEOPLE; i++) {
+    lives.channels.push((await slack.post('channels', { name: `${name}-${i}`, members: [ANN, BOB, BOT] })).id);
+  }
+  return lives;
+}
+
+/** One person, until the round is over: one conversation after another. */
+async function person(lives, { name, channel, random, isOver, talks }) {
+  for (let k = 1; !isOver(); k++) {
+    const prompts = Array.from({ length: 1 + Math.floor(random() * 3) }, () => (random() < 0.5 ? 'say' : random() < 0.5 ? 'bash' : 'question'));
+    const talk = new Talk(lives, { name: `${name}.${k}`, channel, plan: { mention: random() < 0.6, prompts } });
+    talks.push(talk);
+    await talk.run();
+  }
+}
+
+async function killAll(lives, random, counts) {
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const until = lives.kills + KILLS_PER_ROUND;
+  while (lives.kills < until) {
+    const [, name, happen] = choose(random);
+    counts[name] = (counts[name] ?? 0) + 1;
+    await happen(lives);
+    await pause(PAUSE_MS[0] + random() * (PAUSE_MS[1] - PAUSE_MS[0]));
+  }
+}
+
+/** What must be true of the whole when everybody is done. */
+async function checkWorld(lives) {
+  const { flows, asks } = await settled(lives);
+  assert.deepEqual(flows.filter((f) => f.status !== 'active'), [], 'no flow is put aside');
+  assert.deepEqual(asks, [], 'no ask is left, dead ones included');
+  const gateway = await lives.gateway.up();
+  await Promise.race([
+    until('every session to rest', async () => (await gateway.sessions()).every((s) => AT_REST.has(s.state)), SETTLE_MS, 100),
+    lives.broken,
+  ]);
+  const truth = lives.truth();
+  assert.deepEqual(truth.violations, [], 'the contract of the bridge was kept on both sides');
+  const answered = truth.replies.map((r) => r.id);
+  assert.equal(new Set(answered).size, answered.length, 'no request was answered twice');
+  const oids = (await (await lives.slack.up()).state()).channels
+    .flatMap((c) => c.messages)
+    .map((m) => m.metadata?.event_payload?.oid)
+    .filter(Boolean);
+  assert.equal(new Set(oids).size, oids.length, 'nothing was posted twice');
+  return truth;
+}
+
+async function playRound(lives, round, totals) {
+  const random = generator(SEED * 100_003 + round);
+  const talks = [];
+  let over = false;
+  const people = lives.channels.map((channel, i) =>
+    person(lives, { name: `${round}.${i + 1}`, channel, random: generator(SEED * 7919 + round * 16 + i), isOver: () => over, talks }),
+  );
+  const all = Promise.all(people);
+  all.catch(() => {}); // awaited below; until then it must not end the process
+  await Promise.race([killAll(lives, random, totals.troubles), lives.broken, all.then(() => new Promise(() => {}))]);
+  over = true;
+  await Promise.race([all, lives.broken]);
+  const truth = await checkWorld(lives);
+  for (const talk of talks) {
+    const counts = await talk.check(truth);
+    for (const [name, n] of Object.entries(counts)) totals[name] += n;
+    totals.clicks += talk.clicks;
+  }
+  totals.talks += talks.length;
+}
+
+test(`${ROUNDS} rounds of ${KILLS_PER_ROUND} kills, journal in ${JOURNAL} (seed ${SEED})`, async (t) => {
+  const totals = { kills: 0, talks: 0, answered: 0, failed: 0, doubtful: 0, clicks: 0, troubles: {} };
+  const began = Date.now();
+  let lives, before = 0, round = 0;
+  try {
+    for (; round < ROUNDS; round++) {
+      if (round % ROUNDS_PER_WORLD === 0) {
+        await lives?.close();
+        lives = await startWorld(`k${round}`);
+        before = totals.kills;
+      }
+      await playRound(lives, round, totals);
+      totals.kills = before + lives.kills;
+      console.error(`round ${round + 1}/${ROUNDS}, ${Math.round((Date.now() - began) / 1000)} s: ${JSON.stringify(totals)}`);
+    }
+    await lives.close();
+  } catch (error) {
+    error.message = `in round ${round} of seed ${SEED}: ${error.message}\nwhat is left of it: ${lives?.scratch}\n` +
+      `the gateway's last lives:\n${lives?.gateway.logs.concat(lives.gateway.current?.log() ?? []).join('----\n').slice(-20_000)}`;
+    await lives?.close({ keep: true });
+    throw error;
+  }
+  t.diagnostic(JSON.stringify(totals));
+});

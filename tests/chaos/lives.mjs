@@ -1,0 +1,163 @@
+// Processes that are killed and come back: each is started again on what it had kept.
+
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { autopsy, keepCores } from '../crash/autopsy.mjs';
+import { Child, until } from '../harness/child.mjs';
+import { gatewayBin, startGateway } from '../harness/gateway.mjs';
+import { startLocalSlack } from '../harness/localslack.mjs';
+import { freePort } from '../harness/opencode.mjs';
+import { readKept } from './kept.mjs';
+
+const OPENCODE = fileURLToPath(new URL('opencode-child.mjs', import.meta.url));
+const TOKEN = 'bridge-token-of-the-tests';
+const LOGS_KEPT = 4; // of the lives that ended last
+const UP_MS = 60_000;
+
+/** `start()` gives something with exited() and log(); `kill(it)` ends it. */
+class Lives {
+  #start;
+  #kill;
+  #starting;
+  #meant = new Set(); // those whose end is expected
+  #broken;
+  logs = [];
+  kills = 0;
+  current = null;
+
+  /** `broken(error)`: it ended, or did not start, and nobody had asked for it. */
+  constructor({ name, start, kill, program, directory, broken }) {
+    Object.assign(this, { name, program, directory });
+    this.#start = start;
+    this.#kill = kill;
+    this.#broken = broken;
+  }
+
+  begin() {
+    this.#starting = this.#live();
+    return this.#starting;
+  }
+
+  async #live() {
+    this.current = null;
+    try {
+      const one = await this.#start();
+      this.current = one;
+      this.#watch(one);
+    } catch (error) {
+      this.#broken(new Error(`${this.name} does not start: ${error.message}`));
+    }
+  }
+
+  async #watch(one) {
+    const { signal, code } = await one.exited();
+    this.logs = [...this.logs, one.log()].slice(-LOGS_KEPT);
+    if (this.#meant.delete(one)) return;
+    const why = autopsy({ program: this.program, directory: this.directory, log: one.log() });
+    this.#broken(new Error(`${this.name} ended by itself (${signal ?? code}):\n${why}`));
+  }
+
+  /** Kills it as soon as it is up, and starts the next one, for which it does not wait. */
+  async kill() {
+    await this.#starting;
+    const one = this.current;
+    if (!one) return;
+    this.current = null;
+    this.#meant.add(one);
+    await this.#kill(one);
+    this.kills++;
+    this.begin();
+  }
+
+  /** The one that is there, or will be in a moment. */
+  async up() {
+    await until(`${this.name} to be up`, () => this.current, UP_MS);
+    return this.current;
+  }
+
+  async end() {
+    await this.#starting;
+    const one = this.current;
+    if (!one) return;
+    this.current = null;
+    this.#meant.add(one);
+    await one.stop();
+  }
+}
+
+/** A gateway, a localslack that remembers, and a played OpenCode with its plugin, as processes. */
+export async function startLives({ gatewayEnv = {} } = {}) {
+  keepCores();
+  const scratch = await mkdtemp(join(tmpdir(), 'lives-'));
+  const [port, slackPort] = [await freePort(), await freePort()];
+  const kept = join(scratch, 'opencode.jsonl');
+  let fail;
+  const broken = new Promise((resolve, reject) => (fail = reject));
+  broken.catch(() => {}); // whoever waits for something races it
+
+  const slack = new Lives({
+    name: 'localslack',
+    program: process.env.LOCALSLACK_BIN,
+    directory: scratch,
+    broken: fail,
+    start: () => startLocalSlack({ port: slackPort, args: ['--state', join(scratch, 'slack.json')] }),
+    // It writes down what it has done and is gone, in one move; nobody gets an answer any more.
+    kill: async (one) => {
+      await assert.rejects(one.post('die'), TypeError);
+      const { signal } = await one.kill9();
+      assert.equal(signal, 'SIGKILL');
+    },
+  });
+  const gateway = new Lives({
+    name: 'the gateway',
+    program: gatewayBin(),
+    directory: scratch,
+    broken: fail,
+    start: () =>
+      startGateway({
+        slackUrl: `http://127.0.0.1:${slackPort}`,
+        directory: scratch,
+        stateDir: scratch,
+        port,
+        bridgeToken: TOKEN,
+        env: { GATEWAY_PROGRESS_INTERVAL_MS: '1000', GATEWAY_SLACK_CATCH_UP_OVERLAP_S: '15', ...gatewayEnv },
+      }),
+    kill: (one) => one.kill9(),
+  });
+  const opencode = new Lives({
+    name: 'OpenCode',
+    program: process.execPath,
+    directory: scratch,
+    broken: fail,
+    start: async () => {
+      const child = new Child(process.execPath, [OPENCODE, kept, `http://127.0.0.1:${port}`, TOKEN, scratch], {
+        env: { PATH: process.env.PATH },
+        cwd: scratch,
+      });
+      await child.output(/opencode is up/, UP_MS);
+      return Object.assign(child, { exited: () => child.exit });
+    },
+    kill: (one) => one.kill9(),
+  });
+  const all = [slack, gateway, opencode];
+  for (const one of all) await one.begin();
+  return {
+    scratch,
+    slack,
+    gateway,
+    opencode,
+    broken,
+    truth: () => readKept(kept),
+    get kills() {
+      return all.reduce((sum, one) => sum + one.kills, 0);
+    },
+    close: async ({ keep = false } = {}) => {
+      for (const one of [gateway, opencode, slack]) await one.end();
+      if (!keep) await rm(scratch, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+}
