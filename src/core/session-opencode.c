@@ -27,9 +27,13 @@ static void put_agent_and_model(Flow *f, json_t *args)
 
 void session_ask_create(Flow *f)
 {
+        /* The same key until the session is lost: what an attempt that was stopped has made is found by the
+         * next. */
+        _cleanup_free_ char *key =
+                mem_printf("%s/session/%lld", flow_ref(f), (long long) json_int(flow_data(f), "n_lost", 0));
         json_t *args =
-                json_pack("{s:s, s:s}", "directory", json_str_or(flow_data(f), "defaults.directory", ""),
-                          "title", json_str_or(flow_data(f), "title", "Task"));
+                json_pack("{s:s, s:s, s:s}", "directory", json_str_or(flow_data(f), "defaults.directory", ""),
+                          "title", json_str_or(flow_data(f), "title", "Task"), "key", key);
 
         put_agent_and_model(f, args);
         flow_ask(f, &(FlowAsk){.verb = OPENCODE_SESSION_CREATE, .coalesce = "create", .args = args});

@@ -135,6 +135,22 @@ static bool answers_are(const json_t *data, const char *reply)
         return str_equal(json_str_or(data, "answers.0.0", ""), reply);
 }
 
+/* A stop rejects what waits; a rejection in OpenCode at that moment may be told as its consequence. */
+static bool was_stopped(const OcRequest *r)
+{
+        int thread = oc.sessions[r->session]->thread;
+
+        for (size_t i = 0; i < sim->plan->n_actions; i++) {
+                const Action *a = &sim->plan->actions[i];
+                bool stops = a->kind == ACT_BANG_STOP || a->kind == ACT_CLICK_STOP;
+
+                if (a->was_done && a->done_ms <= r->settled_ms + 1000 &&
+                    (a->kind == ACT_COMMAND_STOP || (stops && a->session == thread)))
+                        return true;
+        }
+        return false;
+}
+
 /* What OpenCode has accepted is what the flow and its card say. */
 static void check_request(const OcRequest *r)
 {
@@ -154,8 +170,9 @@ static void check_request(const OcRequest *r)
                      (str_equal(state, "answered") && !json_at(data, "answers") &&
                       str_equal(json_str_or(data, "reply", "reject"), "reject"));
         else if (!r->is_question)
-                ok = str_equal(state, "answered") && str_equal(json_str(data, "reply"), r->reply) &&
-                     !by == !r->from_gateway;
+                ok = (str_equal(state, "answered") && str_equal(json_str(data, "reply"), r->reply) &&
+                      !by == !r->from_gateway) ||
+                     (str_equal(state, "closed") && skipped && !r->from_gateway && was_stopped(r));
         else if (skipped)
                 ok = str_equal(state, r->from_gateway ? "answered" : "closed") && !json_at(data, "answers") &&
                      !by == !r->from_gateway;

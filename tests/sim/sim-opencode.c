@@ -363,7 +363,7 @@ bool opencode_answer(OcRequest *r, const char *reply, bool has_message, bool fro
         if (r->state != OC_PENDING || !oc.is_up)
                 return false;
         r->state = OC_ANSWERED;
-        r->is_moot = !r->is_live || (!from_gateway && is_settled_at_gateway(r)); /* a stop was faster */
+        r->is_moot = !r->is_live;
         r->from_gateway = from_gateway;
         r->settled_ms = sim_now_ms();
         snprintf(r->reply, sizeof(r->reply), "%s", reply);

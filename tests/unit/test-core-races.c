@@ -95,6 +95,42 @@ static void test_stop_before_there_is_a_session_tells_what_is_not_sent(void **st
         assert_int_equal(desk_times(d, "\"ts\":\"101.1\",\"name\":\"octagonal_sign\""), 1);
 }
 
+/* The order to make it had been given: the session is there, and people may type in it. */
+static void test_session_that_was_made_after_a_stop_is_heard(void **state)
+{
+        Desk *d = *state;
+
+        start(d);
+        reply(d, "102.1", "!stop");
+        desk_expect(d, "session", "step", "broken");
+        desk_end(d, desk_held(d, OPENCODE_SESSION_CREATE, 0), ASK_OK,
+                 "{'session':{'id':'ses_1','directory':'/repo'}}");
+        desk_expect(d, "session", "step", "idle");
+        desk_expect(d, "session", "data.state", "stopped");
+        desk_tell(d, "oc:ses_1", NULL, "oc.message.received", "{'message':{'text':'typed there'}}");
+        assert_true(desk_times(d, "Asked in OpenCode: typed there") > 0);
+}
+
+static void test_stopped_and_begun_again_is_one_session(void **state)
+{
+        Desk *d = *state;
+        const Ask *first, *second;
+
+        start(d);
+        reply(d, "102.1", "!stop");
+        reply(d, "103.1", "go on");
+        first = desk_held(d, OPENCODE_SESSION_CREATE, 0);
+        second = desk_held(d, OPENCODE_SESSION_CREATE, 1);
+        assert_string_equal(json_str(first->args, "key"), json_str(second->args, "key"));
+        desk_end(d, desk_held(d, OPENCODE_SESSION_CREATE, 0), ASK_OK,
+                 "{'session':{'id':'ses_1','directory':'/repo'}}");
+        desk_expect(d, "session", "step", "working");
+        desk_end(d, desk_held(d, OPENCODE_SESSION_CREATE, 0), ASK_OK,
+                 "{'session':{'id':'ses_1','directory':'/repo'}}");
+        desk_expect(d, "session", "step", "working");
+        desk_expect(d, "session", "data.oc.session_id", "ses_1");
+}
+
 /* To where somebody has clicked "Allow once" and the answer is on its way. */
 static void click(Desk *d)
 {
@@ -157,6 +193,49 @@ static void test_answer_of_unknown_fate_may_be_ours(void **state)
         desk_expect(d, "permission", "data.answered_by", "U1");
 }
 
+/* Allowed in OpenCode, and stopped in Slack before that was told: the card says that it was allowed. */
+static void test_permission_given_before_a_stop_is_told(void **state)
+{
+        Desk *d = *state;
+        _cleanup_json_ json_t *flow = NULL;
+
+        work(d, &flow);
+        desk_tell(
+                d, "oc:ses_1", NULL, "oc.permission.asked",
+                "{'session_id':'ses_1','directory':'/repo','at_ms':1,'permission':{'id':'per_1','permission':'bash',"
+                "'patterns':[]}}");
+        reply(d, "102.1", "!stop");
+        desk_expect(d, "permission", "data.state", "closed");
+        replied_in_opencode(d, "reject"); /* by the stop, as far as anybody knows */
+        desk_expect(d, "permission", "data.state", "closed");
+        replied_in_opencode(d, "once");
+        desk_expect(d, "permission", "step", "over");
+        desk_expect(d, "permission", "data.state", "answered");
+        desk_expect(d, "permission", "data.reply", "once");
+}
+
+static void test_question_answered_before_a_stop_is_told(void **state)
+{
+        Desk *d = *state;
+        _cleanup_json_ json_t *flow = NULL;
+
+        work(d, &flow);
+        desk_tell(
+                d, "oc:ses_1", NULL, "oc.question.asked",
+                "{'session_id':'ses_1','directory':'/repo','at_ms':1,'question':{'id':'que_1','questions':[{"
+                "'question':'Which','header':'H','options':[{'label':'Red','description':''}]}]}}");
+        reply(d, "102.1", "!stop");
+        desk_expect(d, "question", "data.state", "closed");
+        desk_tell(d, "oc:ses_1", NULL, "oc.question.rejected",
+                  "{'session_id':'ses_1','question_id':'que_1'}");
+        desk_expect(d, "question", "data.state", "closed");
+        desk_tell(d, "oc:ses_1", NULL, "oc.question.replied",
+                  "{'session_id':'ses_1','question_id':'que_1','answers':[['Red']]}");
+        desk_expect(d, "question", "step", "over");
+        desk_expect(d, "question", "data.state", "answered");
+        desk_expect(d, "question", "data.answers", "[[\"Red\"]]");
+}
+
 /* The news of its end had overtaken it: the next look was told so. */
 static void test_request_of_a_lost_session_is_not_opened(void **state)
 {
@@ -183,6 +262,10 @@ int main(void)
                 TEST(test_two_turns_that_ended_unseen_are_both_answered),
                 TEST(test_deleted_session_does_not_keep_what_waits),
                 TEST(test_stop_before_there_is_a_session_tells_what_is_not_sent),
+                TEST(test_session_that_was_made_after_a_stop_is_heard),
+                TEST(test_stopped_and_begun_again_is_one_session),
+                TEST(test_permission_given_before_a_stop_is_told),
+                TEST(test_question_answered_before_a_stop_is_told),
                 TEST(test_refused_answer_waits_for_the_one_that_was_faster),
                 TEST(test_answer_of_unknown_fate_is_what_opencode_says),
                 TEST(test_answer_of_unknown_fate_may_be_ours),

@@ -73,13 +73,31 @@ static FlowVerdict end(Flow *f, RequestState state)
         return flow_go(f, &step_over);
 }
 
-/* The answer given in OpenCode's own UI (or by our own click, told back). */
-static FlowVerdict replied_there(Flow *f, const FlowEvent *ev)
+static void take_theirs(Flow *f, const FlowEvent *ev)
 {
         json_put_str(flow_data(f), "reply", json_str_or(ev->data, "reply", "reject"));
         json_object_del(flow_data(f), "reason");
         json_object_del(flow_data(f), "answered_by");
+}
+
+/* The answer given in OpenCode's own UI (or by our own click, told back). */
+static FlowVerdict replied_there(Flow *f, const FlowEvent *ev)
+{
+        take_theirs(f, ev);
         return end(f, REQUEST_ANSWERED);
+}
+
+/* Closed by a stop, while OpenCode had been told "yes" a moment before: what was allowed shall not look as if
+ * it had not been. A rejection says nothing new: a stop rejects what waits. */
+static FlowVerdict replied_before_the_end(Flow *f, const FlowEvent *ev)
+{
+        if (request_state(f) != REQUEST_CLOSED ||
+            str_equal(json_str_or(ev->data, "reply", "reject"), "reject"))
+                return FLOW_STAY;
+        take_theirs(f, ev);
+        request_set_state(f, REQUEST_ANSWERED);
+        show(f, ASK_PRIORITY_URGENT);
+        return FLOW_STAY;
 }
 
 /* ---- open ---- */
@@ -265,6 +283,8 @@ static FlowVerdict on_over(Flow *f, const FlowEvent *ev)
                 request_refuse(f, ev);
                 return FLOW_STAY;
         }
+        if (flow_event_is(ev, "request.replied"))
+                return replied_before_the_end(f, ev);
         if (flow_event_is(ev,
                           "request.asked")) { /* the HTTP caller asks again, its first connection was lost */
                 answer_http(f, http_status(f));

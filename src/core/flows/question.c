@@ -30,16 +30,32 @@ static FlowVerdict end(Flow *f, RequestState state)
         return flow_go(f, &step_over);
 }
 
-static FlowVerdict replied_there(Flow *f, const json_t *theirs)
+/* True when it is an answer: it may also have been skipped. */
+static bool take_theirs(Flow *f, const json_t *theirs)
 {
         const json_t *answers = json_at(theirs, "answers");
 
         json_object_del(flow_data(f), "answered_by");
-        if (!json_is_array(answers)) /* skipped */
+        if (!json_is_array(answers))
                 json_object_del(flow_data(f), "answers");
         else
                 json_object_set_new(flow_data(f), "answers", json_deep_copy(answers));
-        return end(f, json_is_array(answers) ? REQUEST_ANSWERED : REQUEST_CLOSED);
+        return json_is_array(answers);
+}
+
+static FlowVerdict replied_there(Flow *f, const json_t *theirs)
+{
+        return end(f, take_theirs(f, theirs) ? REQUEST_ANSWERED : REQUEST_CLOSED);
+}
+
+/* Closed by a stop, and answered in OpenCode a moment before: the answer is shown. */
+static FlowVerdict replied_before_the_end(Flow *f, const json_t *theirs)
+{
+        if (request_state(f) != REQUEST_CLOSED || !take_theirs(f, theirs))
+                return FLOW_STAY;
+        request_set_state(f, REQUEST_ANSWERED);
+        show(f, NULL);
+        return FLOW_STAY;
 }
 
 /* ---- open ---- */
@@ -202,6 +218,8 @@ static FlowVerdict on_over(Flow *f, const FlowEvent *ev)
                 request_refuse(f, ev);
                 return FLOW_STAY;
         }
+        if (flow_event_is(ev, "request.replied"))
+                return replied_before_the_end(f, ev->data);
         return posted_take_result(f, SLOT_REQUEST, &place, ev) == POSTED_OTHER ? FLOW_IGNORE : FLOW_STAY;
 }
 static const FlowStep step_over = {"over", on_over};

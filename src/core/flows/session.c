@@ -105,8 +105,6 @@ static FlowVerdict stop(Flow *f, const FlowEvent *ev)
                 return FLOW_STAY;
         }
         if (str_equal(flow_step_name(f), "creating")) {
-                /* What was asked of OpenCode may still arrive; it then finds a session that nobody prompts.
-                 */
                 session_queue_drop(f, "Stopped.");
                 flow_ask_forget(f, "create");
                 session_set_error(f, NULL);
@@ -195,6 +193,7 @@ static void created(Flow *f, const json_t *session)
         const char *id = json_str_or(session, "id", "");
         _cleanup_free_ char *address = mem_printf("oc:%s", id);
 
+        flow_ask_forget(f, "create"); /* of two that were under way the other would find the same session */
         json_put_str(oc, "session_id", id);
         json_put_str(oc, "directory", json_str(session, "directory"));
         json_put_str(oc, "agent", json_str(session, "agent"));
@@ -255,6 +254,13 @@ static FlowVerdict on_broken(Flow *f, const FlowEvent *ev)
                 session_enqueue(f, ev, true);
                 return flow_go(f, &step_creating);
         }
+        if (flow_event_is_ask(ev, OPENCODE_SESSION_CREATE, NULL)) {
+                if (ev->outcome != ASK_OK)
+                        return FLOW_STAY; /* stopped before it was made */
+                /* It was made all the same, and is to be seen in OpenCode: who types there is heard here. */
+                created(f, json_at(ev->data, "session"));
+                return flow_go(f, &step_idle);
+        }
         return on_common(f, ev);
 }
 static const FlowStep step_broken = {"broken", on_broken};
@@ -276,6 +282,7 @@ static FlowVerdict session_lost(Flow *f)
 
         flow_address_remove(f, address);
         json_object_set_new(flow_data(f), "oc", json_object());
+        json_put_int(flow_data(f), "n_lost", json_int(flow_data(f), "n_lost", 0) + 1);
         session_queue_drop(f, "The session was deleted in OpenCode.");
         session_set_error(
                 f,

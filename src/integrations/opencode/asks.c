@@ -35,6 +35,7 @@ typedef struct Verb {
 static const JsonField create_args[] = {
         {"directory", JSON_FIELD_STR, .required = true, .max = 4096},
         {"title", JSON_FIELD_STR, .required = true},
+        {"key", JSON_FIELD_STR},
         MODEL_ARGS,
 };
 static const JsonField message_args[] = {
@@ -153,7 +154,7 @@ static json_t *build_command(const Verb *verb, const Ask *ask)
                 if (value && !json_is_null(value))
                         json_object_set(frame, verb->args[i].path, value);
         }
-        if (verb->with_key)
+        if (verb->with_key && !json_object_get(frame, "key"))
                 json_put_str(frame, "key", ask->key);
         if (str_equal(verb->ask.name, OPENCODE_SESSION_MESSAGE)) {
                 json_t *author = author_of(ask->args);

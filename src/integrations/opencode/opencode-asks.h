@@ -4,7 +4,7 @@
  *
  * | verb (opencode.…) | args                                                | result                |
  * |-------------------|-----------------------------------------------------|-----------------------|
- * | session_create    | directory, title, agent?, model?                    | {session}             |
+ * | session_create    | directory, title, key?, agent?, model?              | {session}             |
  * | session_message   | directory, session_id, text, message_id?, author?,  | {message_id, already} |
  * |                   | agent?, model?, files?                              |                       |
  * | session_abort     | directory, session_id                               | {}                    |
@@ -14,7 +14,8 @@
  * | question_reject   | directory, question_id                              | {}                    |
  * | reconcile         |                                                     | {}                    |
  *
- * model is {provider_id, model_id}, author {name}, files [{url, mime, filename}]. message_id is, when not
+ * model is {provider_id, model_id}, author {name}, files [{url, mime, filename}]. key finds a session that
+ * was made under it before; when not given, it is the ask's own, as everywhere else. message_id is, when not
  * given, opencode_message_id(key, created_ms) of the ask. Arguments that are null count as absent. An ask
  * without what its row requires fails at once with "invalid" and the field's name; only the directory of a
  * session's own verbs may be missing.
