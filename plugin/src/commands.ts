@@ -14,6 +14,7 @@ export const COMMAND_DEADLINE_MS = 30_000;
 const MAX_IN_FLIGHT = 256;
 const MAX_REMEMBERED = 1000;
 const MAX_LISTED = 1000;
+const MAX_PROVIDERS = 200;
 /** More sessions than any directory has: the search for a key must see them all (OpenCode's default is 100). */
 const ALL_SESSIONS = 100_000;
 const DEFAULT_MESSAGES = 200;
@@ -56,6 +57,14 @@ function toCommandError(error: unknown): CommandError {
   if (error.status === 404) return { code: "not_found", message: error.message };
   if (error.status === 400) return { code: "invalid", message: error.message };
   return { code: error.status === 0 ? "unavailable" : "opencode_error", message: error.message };
+}
+
+/** Names and descriptions, short enough that a thousand of them fit into one frame. */
+function toOffers(items: JsonObject[]): object[] {
+  return items.filter((item) => stringOf(item["name"]) !== "").slice(0, MAX_LISTED).map((item) => ({
+    name: stringOf(item["name"], 200),
+    description: stringOf(item["description"], 200),
+  }));
 }
 
 /** Cuts a session.messages result to one frame: oldest tools and files first, then the longest texts. */
@@ -162,6 +171,8 @@ export class Commands {
         return Promise.resolve({});
       case "agents.list":
         return this.#listAgents(command.directory, signal);
+      case "providers.list":
+        return this.#listProviders(command.directory, signal);
     }
   }
 
@@ -216,7 +227,21 @@ export class Commands {
     const session = await opencode.getSession(session_id, signal);
     if (await opencode.hasMessage(session_id, message_id, signal)) return { message_id, already: true };
     const { agent, model } = await this.#agentAndModel(command, session, signal);
+    if (command.command !== undefined) {
+      if (files.length > 0) throw new CommandFailure("invalid", "a command takes no files", "files");
+      const known = await opencode.listCommands(stringOf(session["directory"]), signal);
+      if (!known.some((item) => item["name"] === command.command)) {
+        throw new CommandFailure("invalid", `there is no command "${command.command}" in this directory`, "command");
+      }
+      const body = {
+        messageID: message_id, agent, command: command.command, arguments: text,
+        ...(model ? { model: `${model.provider_id}/${model.model_id}` } : {}),
+      };
+      await this.#storePrompt(session_id, message_id, () => opencode.runCommand(session_id, body), signal);
+      return { message_id, already: false };
+    }
     const parts: object[] = [];
+    if (command.instruction !== undefined) parts.push({ type: "text", synthetic: true, text: command.instruction });
     if (author) {
       const source = author.source === "slack" ? "Slack" : author.source;
       parts.push({ type: "text", synthetic: true, text: `Message from ${oneLine(author.name, 100)} in ${source}:` });
@@ -234,14 +259,17 @@ export class Commands {
   }
 
   /**
-   * prompt_async answers before the message is stored, and a later failure to store it is silent. The reply
-   * to the gateway promises that the message is in OpenCode, so OpenCode's own event is waited for.
+   * prompt_async answers before the message is stored, and a later failure to store it is silent; a command
+   * answers when its whole turn is over. The reply to the gateway promises that the message is in OpenCode, so
+   * OpenCode's own event is waited for. What fails after that is told by events.
    */
   async #storePrompt(sessionId: string, messageId: string, send: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { stored, cancel } = this.#options.onceStored(messageId);
     let timer: ReturnType<typeof setTimeout> | undefined;
     try {
-      await send();
+      const sent = send();
+      sent.catch(() => undefined);
+      await Promise.race([sent, stored]);
       const waited = new Promise<"waited">((resolve) => {
         timer = setTimeout(() => resolve("waited"), STORED_WAIT_MS);
       });
@@ -345,7 +373,12 @@ export class Commands {
   }
 
   async #listAgents(directory: string, signal: AbortSignal): Promise<object> {
-    const { agents, agent, model } = await this.#defaults(directory, signal);
+    const { opencode } = this.#options;
+    const [{ agents, agent, model }, commands, skills] = await Promise.all([
+      this.#defaults(directory, signal),
+      opencode.listCommands(directory, signal),
+      opencode.listSkills(directory, signal),
+    ]);
     const visible = agents.filter((item) => item["hidden"] !== true && stringOf(item["name"]) !== "").slice(0, MAX_LISTED);
     return {
       agents: visible.map((item) => ({
@@ -355,6 +388,18 @@ export class Commands {
       })),
       default_agent: agent,
       default_model: model,
+      commands: toOffers(commands),
+      skills: toOffers(skills),
+    };
+  }
+
+  async #listProviders(directory: string, signal: AbortSignal): Promise<object> {
+    const providers = await this.#options.opencode.listProviders(directory, signal);
+    return {
+      providers: providers.filter((item) => stringOf(item["id"]) !== "").slice(0, MAX_PROVIDERS).map((item) => ({
+        id: stringOf(item["id"], 200),
+        models: Object.keys(objectOf(item["models"])).filter((id) => id !== "" && id.length <= 200).slice(0, MAX_LISTED),
+      })),
     };
   }
 }

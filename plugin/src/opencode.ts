@@ -47,6 +47,8 @@ export type PromptBody = {
   parts: object[];
 };
 
+export type CommandBody = { messageID: string; agent: string; model?: string; command: string; arguments: string };
+
 export class OpenCode {
   readonly #client: () => PluginClient | undefined;
 
@@ -139,6 +141,11 @@ export class OpenCode {
     await this.#request("POST", `/session/${encodeURIComponent(sessionId)}/prompt_async`, { body, signal });
   }
 
+  /** Answers when the turn is over, however long it takes, or OpenCode refuses. */
+  async runCommand(sessionId: string, body: CommandBody): Promise<void> {
+    await this.#request("POST", `/session/${encodeURIComponent(sessionId)}/command`, { body });
+  }
+
   async listPermissions(directory: string, signal?: AbortSignal): Promise<JsonObject[]> {
     return listOf(await this.#request("GET", "/permission", { directory, signal })).map(objectOf);
   }
@@ -166,6 +173,14 @@ export class OpenCode {
     return listOf(await this.#request("GET", "/agent", { directory, signal })).map(objectOf);
   }
 
+  async listCommands(directory: string, signal?: AbortSignal): Promise<JsonObject[]> {
+    return listOf(await this.#request("GET", "/command", { directory, signal })).map(objectOf);
+  }
+
+  async listSkills(directory: string, signal?: AbortSignal): Promise<JsonObject[]> {
+    return listOf(await this.#request("GET", "/skill", { directory, signal })).map(objectOf);
+  }
+
   async config(directory: string, signal?: AbortSignal): Promise<JsonObject> {
     return objectOf(await this.#request("GET", "/config", { directory, signal }));
   }
@@ -175,6 +190,12 @@ export class OpenCode {
     const answer = objectOf(await this.#request("GET", "/config/providers", { directory, signal }));
     const entries = Object.entries(objectOf(answer["default"])).filter((entry) => typeof entry[1] === "string");
     return Object.fromEntries(entries) as Record<string, string>;
+  }
+
+  /** {id, models} of the providers that have credentials. */
+  async listProviders(directory: string, signal?: AbortSignal): Promise<JsonObject[]> {
+    const answer = objectOf(await this.#request("GET", "/config/providers", { directory, signal }));
+    return listOf(answer["providers"]).map(objectOf);
   }
 
   async version(signal?: AbortSignal): Promise<string | null> {

@@ -17,6 +17,7 @@ import questionReply from "../../contract/schemas/to-plugin/question.reply.schem
 import questionReject from "../../contract/schemas/to-plugin/question.reject.schema.json";
 import reconcile from "../../contract/schemas/to-plugin/reconcile.schema.json";
 import agentsList from "../../contract/schemas/to-plugin/agents.list.schema.json";
+import providersList from "../../contract/schemas/to-plugin/providers.list.schema.json";
 import { findFault, isObject, type JsonObject, type Schema } from "./schema.ts";
 
 export const PROTOCOL = 1;
@@ -171,6 +172,8 @@ export type Command = { request_id: string } & (
       text: string;
       key: string;
       author?: { name: string; source: "slack" };
+      instruction?: string;
+      command?: string;
       agent?: string;
       model?: ModelRef;
       files?: { url: string; mime: string; filename: string }[];
@@ -182,7 +185,7 @@ export type Command = { request_id: string } & (
   | { type: "question.reply"; directory: string; question_id: string; answers: string[][] }
   | { type: "question.reject"; directory: string; question_id: string }
   | { type: "reconcile" }
-  | { type: "agents.list"; directory: string }
+  | { type: "agents.list" | "providers.list"; directory: string }
 );
 export type CommandOf<T extends Command["type"]> = Extract<Command, { type: T }>;
 
@@ -213,6 +216,7 @@ export const incomingSchemas: ReadonlyMap<string, Schema> = new Map<string, Sche
     "question.reject": questionReject,
     "reconcile": reconcile,
     "agents.list": agentsList,
+    "providers.list": providersList,
   }),
 );
 

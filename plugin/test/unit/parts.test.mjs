@@ -173,6 +173,9 @@ function commands(over = {}, options = {}) {
     listAgents: async () => AGENTS,
     config: async () => ({ model: "p/default/with/slash" }),
     defaultModels: async () => ({ q: "first" }),
+    listCommands: async () => [{ name: "bmad-agent-pm", description: "A manager", template: "x" }, { name: "" }],
+    listSkills: async () => [{ name: "review" }],
+    listProviders: async () => [{ id: "p", models: { "default/with/slash": {}, m: {} } }, { id: "" }],
     statuses: async () => new Map(),
     abortSession: async () => calls.push("abort"),
     listMessages: async () => [],
@@ -244,6 +247,39 @@ test("session.message: author and files become parts", async () => {
     { type: "text", text: "do it", metadata: { gateway: { key: "k" } } },
     { type: "file", ...files[0] },
   ]);
+});
+
+test("session.message: an instruction is for the agent only", async () => {
+  const { ask, store } = commands();
+  await ask("session.message", prompt({ instruction: "You are the architect." }));
+  assert.deepEqual(store.prompts[0].parts, [
+    { type: "text", synthetic: true, text: "You are the architect." },
+    { type: "text", text: "do it", metadata: { gateway: { key: "k" } } },
+  ]);
+});
+
+test("session.message: a command counts once it is stored, and is refused before", async () => {
+  const run = [];
+  let fail;
+  const { ask, waiters } = commands({
+    runCommand: (id, body) => {
+      run.push({ id, ...body });
+      queueMicrotask(() => waiters.get(body.messageID)());
+      return new Promise((_, reject) => (fail = reject)); // its turn goes on
+    },
+  });
+  const reply = await ask("session.message", prompt({ command: "bmad-agent-pm" }));
+  assert.deepEqual(reply.result, { message_id: "msg_1", already: false });
+  assert.deepEqual(run, [
+    { id: "ses_1", messageID: "msg_1", agent: "build", command: "bmad-agent-pm", arguments: "do it", model: "p/default/with/slash" },
+  ]);
+  fail(new OpenCodeError(500, "the turn failed")); // told by events; must not be unhandled
+  const field = async (extra) => (await ask("session.message", prompt({ message_id: "msg_2", ...extra }))).error.field;
+  assert.equal(await field({ command: "nobody" }), "command");
+  assert.equal(await field({ command: "bmad-agent-pm", files: [{ url: "data:,x", mime: "text/plain", filename: "x" }] }), "files");
+  const refusing = commands({ runCommand: async () => { throw new OpenCodeError(400, "no"); } });
+  assert.equal((await refusing.ask("session.message", prompt({ command: "bmad-agent-pm" }))).error.code, "invalid");
+  assert.equal(run.length, 1);
 });
 
 test("session.message: files alone get a line of text, nothing at all is refused", async () => {
@@ -351,8 +387,11 @@ test("session.list: newest first; agents.list: without hidden ones; reconcile is
   const listSessions = async () => [1, 3, 2].map((n) => ({ id: `ses_${n}`, directory, time: { updated: n } }));
   const { ask, calls } = commands({ listSessions });
   assert.deepEqual((await ask("session.list")).result.sessions.map((s) => s.id), ["ses_3", "ses_2", "ses_1"]);
-  const { agents, default_agent } = (await ask("agents.list", { directory })).result;
+  const { agents, default_agent, commands: offered, skills } = (await ask("agents.list", { directory })).result;
   assert.deepEqual([agents.map((a) => a.name), default_agent], [["build", "explore", "reviewer"], "build"]);
+  assert.deepEqual([offered, skills], [[{ name: "bmad-agent-pm", description: "A manager" }], [{ name: "review", description: "" }]]);
+  const { providers } = (await ask("providers.list", { directory })).result;
+  assert.deepEqual(providers, [{ id: "p", models: ["default/with/slash", "m"] }]);
   await ask("reconcile");
   assert.deepEqual(calls, ["reconcile"]);
 });
