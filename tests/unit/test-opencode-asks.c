@@ -108,6 +108,10 @@ static void test_commands(void **state)
                 {"question.reply", OPENCODE_QUESTION_REPLY},
                 {"question.reject", OPENCODE_QUESTION_REJECT},
                 {"reconcile", OPENCODE_RECONCILE},
+                {"agents.list", OPENCODE_AGENTS_LIST},
+                {"providers.list", OPENCODE_PROVIDERS_LIST},
+                {"session.message.command", OPENCODE_SESSION_MESSAGE},
+                {"session.message.instruction", OPENCODE_SESSION_MESSAGE},
         };
         World w;
         Plugin p;
@@ -489,6 +493,74 @@ static void test_whom(void **state)
         world_deinit(&w);
 }
 
+/* Asks what /srv/a offers; when nothing is remembered, the plugin answers with `n`. How often it was asked.
+ */
+static unsigned ask_offers(World *w, Plugin *p, int n, int want)
+{
+        unsigned asked;
+        TestAsk t;
+
+        json_array_clear(p->heard);
+        start_ask(w, &t, OPENCODE_AGENTS_LIST, "f/offers", json_pack("{s:s}", "directory", "/srv/a"));
+        run_until(w, t.n_done == 1 || heard(p, "agents.list"));
+        asked = count_heard(p, "agents.list");
+        if (t.n_done == 0)
+                plugin_reply(p, t.ask.key, json_pack("{s:i}", "n", n));
+        run_until(w, t.n_done == 1);
+        assert_int_equal(json_int(t.value, "n", 0), want);
+        end_ask(&t);
+        return asked;
+}
+
+static void test_offers_are_remembered(void **state)
+{
+        World w;
+        Plugin p;
+        TestAsk t;
+
+        world_init(&w);
+        plugin_connect(&w, &p, TEST_BRIDGE_ID, 1, "/srv/a");
+        assert_int_equal(ask_offers(&w, &p, 1, 1), 1);
+        assert_int_equal(ask_offers(&w, &p, 2, 1), 0);
+        /* a prompt that is refused as invalid: perhaps its agent is gone */
+        start_ask(&w, &t, OPENCODE_SESSION_MESSAGE, "f/1",
+                  json_pack("{s:s, s:s, s:s}", "directory", "/srv/a", "session_id", "ses_1", "text", "x"));
+        run_until(&w, heard(&p, "session.message"));
+        plugin_refuse(&p, t.ask.key, "invalid", "agent");
+        run_until(&w, t.n_done == 1);
+        end_ask(&t);
+        assert_int_equal(ask_offers(&w, &p, 3, 3), 1);
+        /* its configuration was read again */
+        plugin_send(&p, json_pack("{s:s, s:s}", "type", "directory.added", "directory", "/srv/a"));
+        plugin_send(&p, idle_event(1, "ses_1"));
+        run_until(&w, heard(&p, "ack"));
+        assert_int_equal(ask_offers(&w, &p, 4, 4), 1);
+        /* another connection may be another OpenCode */
+        plugin_deinit(&p);
+        run_until(&w, bridge_connected(w.bridge) == 0);
+        plugin_connect(&w, &p, TEST_BRIDGE_ID, 2, "/srv/a");
+        assert_int_equal(ask_offers(&w, &p, 5, 5), 1);
+        plugin_deinit(&p);
+        world_deinit(&w);
+}
+
+static void test_offers_limit(void **state)
+{
+        BridgeConnection c = {0};
+        _cleanup_json_ json_t *offers = json_object();
+
+        for (int i = 0; i < 3 * OFFERS_MAX_DIRECTORIES; i++) {
+                _cleanup_free_ char *directory = mem_printf("/srv/%d", i);
+
+                bridge_offers_put(&c, directory, offers);
+                assert_non_null(bridge_offers_get(&c, directory));
+                assert_true(json_object_size(c.offers) <= OFFERS_MAX_DIRECTORIES);
+        }
+        bridge_offers_forget(&c, NULL);
+        assert_int_equal(json_object_size(c.offers), 0);
+        json_decref(c.offers);
+}
+
 static void test_reconcile_everybody(void **state)
 {
         World w;
@@ -580,6 +652,8 @@ int main(void)
                 cmocka_unit_test(test_whom),
                 cmocka_unit_test(test_reconcile_everybody),
                 cmocka_unit_test(test_homes_limit),
+                cmocka_unit_test(test_offers_are_remembered),
+                cmocka_unit_test(test_offers_limit),
         };
 
         json_setup();

@@ -23,6 +23,7 @@ typedef struct Verb {
         const char *pending_id; /* the argument that names a pending permission or question; NULL = none */
         bool with_key;          /* the command carries the ask's key as OpenCode's own mark, too */
         bool to_everybody;
+        bool offers; /* the result is what a directory offers, and is remembered */
 } Verb;
 
 #define ARGS(_a) .args = (_a), .n_args = ELEMENTSOF(_a)
@@ -45,6 +46,8 @@ static const JsonField message_args[] = {
         {"text", JSON_FIELD_STR},
         {"author", JSON_FIELD_OBJ},
         {"files", JSON_FIELD_ARR, .max = 20},
+        {"instruction", JSON_FIELD_STR, .max = 8000},
+        {"command", JSON_FIELD_STR, .max = 200},
         MODEL_ARGS,
 };
 static const JsonField session_args[] = {
@@ -75,6 +78,7 @@ static const JsonField reject_args[] = {
         {"session_id", JSON_FIELD_STR},
         {"question_id", JSON_FIELD_STR, .required = true},
 };
+static const JsonField directory_args[] = {{"directory", JSON_FIELD_STR, .required = true, .max = 4096}};
 static const JsonField no_args[] = {{"directory", JSON_FIELD_STR}};
 
 static void start(void *owner, Ask *ask);
@@ -114,11 +118,16 @@ static const Verb verbs[] = {
          * when it is back. */
         {VERB(OPENCODE_RECONCILE, 1, 100, 60 * MINUTE_MS), .command = "reconcile", ARGS(no_args),
          .to_everybody = true},
+        {VERB(OPENCODE_AGENTS_LIST, 8, 100, 10 * MINUTE_MS), .command = "agents.list", ARGS(directory_args),
+         .offers = true},
+        /* Who asks wants to know how it is now, and asks again. */
+        {VERB(OPENCODE_PROVIDERS_LIST, 8, 2, MINUTE_MS / 6), .command = "providers.list",
+         ARGS(directory_args)},
 };
 
 const AskVerb *const opencode_verbs[] = {
-        &verbs[0].ask, &verbs[1].ask, &verbs[2].ask, &verbs[3].ask, &verbs[4].ask,
-        &verbs[5].ask, &verbs[6].ask, &verbs[7].ask, NULL,
+        &verbs[0].ask, &verbs[1].ask, &verbs[2].ask, &verbs[3].ask, &verbs[4].ask, &verbs[5].ask,
+        &verbs[6].ask, &verbs[7].ask, &verbs[8].ask, &verbs[9].ask, NULL,
 };
 _Static_assert(ELEMENTSOF(opencode_verbs) == ELEMENTSOF(verbs) + 1, "every verb is in the list");
 
@@ -195,11 +204,17 @@ static void on_reply(void *userdata, const BridgeReply *reply)
         const char *code, *message;
 
         if (reply->frame && json_bool(reply->frame, "ok")) {
+                if (verb_of(ask)->offers)
+                        bridge_offers_put(reply->from, json_str_or(ask->args, "directory", ""),
+                                          json_object_get(reply->frame, "result"));
                 ask_ok(ask, json_incref(json_object_get(reply->frame, "result")));
                 return;
         }
         code = reply->frame ? json_str_or(reply->frame, "error.code", "opencode_error") : reply->code;
         message = reply->frame ? json_str(reply->frame, "error.message") : reply->message;
+        /* Perhaps because of an agent or command that is not there any more. */
+        if (str_equal(code, "invalid"))
+                bridge_offers_forget(reply->from, json_str(ask->args, "directory"));
         /* The request is gone, and it may have been our own earlier attempt that settled it; if it was
          * somebody else, permission.replied or question.replied says so. */
         if (str_equal(code, "not_found") && ask->uncertain && verb_of(ask)->pending_id)
@@ -217,6 +232,7 @@ static void start(void *owner, Ask *ask)
         const Verb *verb = verb_of(ask);
         BridgeTarget target;
         const char *field, *why;
+        const json_t *known;
         json_t *frame;
 
         field = json_check(ask->args, verb->args, verb->n_args, &why);
@@ -231,6 +247,11 @@ static void start(void *owner, Ask *ask)
                 .directory = json_str(ask->args, "directory"),
                 .session_id = json_str(ask->args, "session_id"),
         };
+        known = verb->offers ? bridge_offers_get(bridge_choose(owner, &target), target.directory) : NULL;
+        if (known) {
+                ask_ok(ask, json_deep_copy(known));
+                return;
+        }
         frame = build_command(verb, ask);
         if (verb->to_everybody)
                 bridge_command_others(owner, &target, frame);

@@ -50,7 +50,8 @@ struct BridgeConnection {
         List commands;                   /* BridgeCommand, oldest first */
         unsigned n_bad;
         int64_t bad_logged_ms;
-        char *from; /* "127.0.0.1:54321" */
+        char *from;     /* "127.0.0.1:54321" */
+        json_t *offers; /* directory → the result of agents.list; NULL = none known */
 };
 
 /* Which process last spoke about a session, a permission or a question. */
@@ -101,6 +102,7 @@ typedef struct BridgeReply {
         const json_t *frame;        /* the checked reply; NULL when there was none */
         bool sent;                  /* the command may have reached the plugin */
         const char *code, *message; /* why there was none: unavailable, timeout or invalid, and a text */
+        BridgeConnection *from;     /* of a reply that came; borrowed until the callback returns */
 } BridgeReply;
 
 typedef void (*BridgeReplyFn)(void *userdata, const BridgeReply *reply);
@@ -138,6 +140,13 @@ int64_t bridge_commands_due_ms(const BridgeConnection *c);
 void bridge_connection_close(BridgeConnection *c, unsigned code, const char *reason);
 /* Sets the connection's timer to whatever is due next. */
 void bridge_connection_schedule(BridgeConnection *c);
+
+/* --- offers.c: what directories offer, per connection --- */
+
+#define OFFERS_MAX_DIRECTORIES 32
+const json_t *bridge_offers_get(const BridgeConnection *c /* NULL is fine */, const char *directory);
+void bridge_offers_put(BridgeConnection *c, const char *directory, const json_t *offers /* borrowed */);
+void bridge_offers_forget(BridgeConnection *c, const char *directory /* NULL: all */);
 
 /* --- processes.c: who is who --- */
 

@@ -142,6 +142,7 @@ static void free_connection(BridgeConnection *c)
         bridge_commands_forget(c);
         loop_timer_free(c->timer);
         free(c->from);
+        json_decref(c->offers);
         free(c);
 }
 
@@ -355,8 +356,10 @@ static void handle_frame(BridgeConnection *c, const json_t *frame, int type)
                 bridge_commands_reply(c, frame);
         } else if (str_equal(name, "directory.added")) {
                 bridge_process_add_directory(c->process, json_str(frame, "directory"));
+                bridge_offers_forget(c, json_str(frame, "directory"));
         } else if (str_equal(name, "directory.removed")) {
                 json_object_del(c->process->directories, json_str(frame, "directory"));
+                bridge_offers_forget(c, json_str(frame, "directory"));
         } else if (str_equal(name, "hello")) {
                 refuse(c, "protocol", "there was a hello on this connection already", "type", 0);
         }

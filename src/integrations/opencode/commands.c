@@ -80,7 +80,8 @@ void bridge_commands_reply(BridgeConnection *c, const json_t *frame)
         list_for_each_safe (node, &c->commands) {
                 if (!str_equal(list_entry(node, BridgeCommand, link)->request_id, request_id))
                         continue;
-                finish(c->bridge, take_command(node), &(BridgeReply){.frame = frame, .sent = true});
+                finish(c->bridge, take_command(node),
+                       &(BridgeReply){.frame = frame, .sent = true, .from = c});
                 return;
         }
         log_debug(COMPONENT, "reply to %s, which nobody waits for (any more)", request_id);

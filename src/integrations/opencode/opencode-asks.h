@@ -6,13 +6,21 @@
  * |-------------------|-----------------------------------------------------|-----------------------|
  * | session_create    | directory, title, key?, agent?, model?              | {session}             |
  * | session_message   | directory, session_id, text, message_id?, author?,  | {message_id, already} |
- * |                   | agent?, model?, files?                              |                       |
+ * |                   | agent?, model?, files?, instruction?, command?      |                       |
  * | session_abort     | directory, session_id                               | {}                    |
  * | session_messages  | directory, session_id, after?, limit?               | {messages, status}    |
  * | permission_reply  | directory, permission_id, reply, message?           | {}                    |
  * | question_reply    | directory, question_id, answers                     | {}                    |
  * | question_reject   | directory, question_id                              | {}                    |
  * | reconcile         |                                                     | {}                    |
+ * | agents_list       | directory                                           | {agents, commands,    |
+ * |                   |                                                     | skills, default_agent,|
+ * |                   |                                                     | default_model}        |
+ * | providers_list    | directory                                           | {providers}           |
+ *
+ * What a directory offers (agents_list) is remembered per connection, until the directory is opened anew or
+ * OpenCode refuses a prompt as invalid, which an agent that is gone would make it; at most 32 directories.
+ * `instruction` is for the agent only; `command` runs the text as the arguments of a command, without files.
  *
  * model is {provider_id, model_id}, author {name}, files [{url, mime, filename}]. key finds a session that
  * was made under it before; when not given, it is the ask's own, as everywhere else. message_id is, when not
@@ -40,6 +48,8 @@
 #define OPENCODE_QUESTION_REPLY   "opencode.question_reply"
 #define OPENCODE_QUESTION_REJECT  "opencode.question_reject"
 #define OPENCODE_RECONCILE        "opencode.reconcile"
+#define OPENCODE_AGENTS_LIST      "opencode.agents_list"
+#define OPENCODE_PROVIDERS_LIST   "opencode.providers_list"
 
 extern const AskVerb *const opencode_verbs[]; /* NULL-terminated; register with the Bridge as owner */
 
