@@ -253,6 +253,8 @@ static void on_connected(void *userdata, CURL *easy, CURLcode code)
                 give_up(d, -EIO, "the connection cannot be watched");
                 return;
         }
+        /* The connection outlives the dial; what curl said of a later reset would go into freed memory. */
+        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
         d->io = NULL;
         transport_set_events(d->transport, &EVENTS, d);
         transport_want_read(d->transport, true);

@@ -701,6 +701,46 @@ static void hangs_up_itself_after_its_close_was_answered(void **state)
         close(listener);
 }
 
+/* Blocks of every size that an object of ours may have had: what the dial gave back is among them. */
+#define BLOCK_STEP_BYTES 16
+#define BLOCK_SIZES      64
+#define BLOCKS_EACH      16
+
+static size_t block_bytes(size_t i)
+{
+        return (i / BLOCKS_EACH + 1) * BLOCK_STEP_BYTES;
+}
+
+static void a_reset_writes_into_nothing_that_was_given_back(void **state)
+{
+        World *w = *state;
+        struct linger at_once = {.l_onoff = 1};
+        uint8_t *blocks[BLOCK_SIZES * BLOCKS_EACH];
+        _cleanup_free_ char *answer = NULL;
+        unsigned port;
+        int listener = listen_bare(&port);
+        Client c;
+
+        start_dial(w, port, "/", 5000);
+        accept_bare(w, listener, &c);
+        client_expect(&c, "\r\n\r\n");
+        answer = accept_for(client_text(&c));
+        client_send_str(&c, answer);
+        WAIT_UNTIL(w->loop, w->peer);
+        for (size_t i = 0; i < ELEMENTSOF(blocks); i++)
+                blocks[i] = memset(mem_alloc(block_bytes(i)), 0x5a, block_bytes(i));
+        assert_int_equal(setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+        client_close(&c);
+        WAIT_UNTIL(w->loop, !w->peer);
+        assert_string_equal(log_of(w), "end:1006:Connection reset by peer;");
+        for (size_t i = 0; i < ELEMENTSOF(blocks); i++) {
+                for (size_t k = 0; k < block_bytes(i); k++)
+                        assert_int_equal(blocks[i][k], 0x5a);
+                free(blocks[i]);
+        }
+        close(listener);
+}
+
 static void dials_through_a_proxy(void **state)
 {
         World *w = *state;
@@ -774,6 +814,7 @@ int main(void)
                 TEST(checks_the_handshake),
                 TEST(takes_frames_that_come_with_the_handshake),
                 TEST(hangs_up_itself_after_its_close_was_answered),
+                TEST(a_reset_writes_into_nothing_that_was_given_back),
                 TEST(dials_through_a_proxy),
                 TEST(cancels_dials),
         };
