@@ -1,4 +1,4 @@
-#include "interact.h"
+#include "interact-internal.h"
 
 #include "base/clock.h"
 #include "blocks.h"
@@ -7,15 +7,7 @@
 #include "messages.h"
 #include "problems.h"
 
-typedef struct Job {
-        Local *l;
-        char *user, *channel, *view_id, *command;
-        char *thread_ts;
-        InteractDone done;
-        void *userdata;
-} Job;
-
-static void job_free(Job *j)
+void interact_job_free(InteractJob *j)
 {
         free(j->user);
         free(j->channel);
@@ -25,9 +17,9 @@ static void job_free(Job *j)
         free(j);
 }
 
-static Job *job_new(Local *l, const char *user, InteractDone done, void *userdata)
+InteractJob *interact_job_new(Local *l, const char *user, InteractDone done, void *userdata)
 {
-        Job *j = mem_new(Job);
+        InteractJob *j = mem_new(InteractJob);
 
         j->l = l;
         j->user = mem_strdup(user);
@@ -51,7 +43,7 @@ static const char *shown_name(const Channel *c)
                                             : c->name;
 }
 
-static json_t *interaction(Local *l, const char *type, const User *user, const char *view_id)
+json_t *interact_payload(Local *l, const char *type, const User *user, const char *view_id)
 {
         json_t *out = json_object();
 
@@ -67,8 +59,8 @@ static json_t *interaction(Local *l, const char *type, const User *user, const c
         return out;
 }
 
-static void put_response_url(Local *l, json_t *out, const char *base_url, const char *kind,
-                             const char *channel, const char *user, const char *ts, const char *thread_ts)
+void interact_put_response_url(Local *l, json_t *out, const char *base_url, const char *kind,
+                               const char *channel, const char *user, const char *ts, const char *thread_ts)
 {
         const ResponseUrl *u =
                 tickets_make_url(l->tickets, channel, user, ts, thread_ts, l->state->clock_ms());
@@ -77,7 +69,7 @@ static void put_response_url(Local *l, json_t *out, const char *base_url, const 
         json_put_str(out, "response_url", url);
 }
 
-static json_t *report_on(const DeliveryResult *r)
+json_t *interact_report(const DeliveryResult *r)
 {
         json_t *out = json_object();
 
@@ -93,7 +85,7 @@ static json_t *report_on(const DeliveryResult *r)
 }
 
 /* What Slack tells a person whose command or click nobody answered. */
-static void tell_failure(const Job *j, const char *what)
+void interact_tell_failure(const InteractJob *j, const char *what)
 {
         feed_emit(j->l->feed, "failure",
                   json_pack("{s:s,s:s,s:s}", "user", j->user, "channel", j->channel ? j->channel : "", "text",
@@ -104,8 +96,8 @@ static void tell_failure(const Job *j, const char *what)
 
 static void on_command_done(void *userdata, const DeliveryResult *r)
 {
-        Job *j = userdata;
-        json_t *report = report_on(r);
+        InteractJob *j = userdata;
+        json_t *report = interact_report(r);
         Channel *ch = state_find_channel(j->l->state, j->channel);
         const json_t *payload = json_is_object(r->payload) ? r->payload : NULL;
 
@@ -114,7 +106,7 @@ static void on_command_done(void *userdata, const DeliveryResult *r)
                 _cleanup_free_ char *text = mem_printf("%s failed with the error \"%s\"", j->command,
                                                        is_late ? "operation_timeout" : "dispatch_failed");
 
-                tell_failure(j, text);
+                interact_tell_failure(j, text);
         } else if (ch && payload && (json_str(payload, "text") || json_object_get(payload, "blocks"))) {
                 json_t *fields = json_deep_copy(payload);
 
@@ -125,7 +117,7 @@ static void on_command_done(void *userdata, const DeliveryResult *r)
                                      messages_post_ephemeral(j->l, ch, j->user, fields, NULL)->ts);
         }
         j->done(j->userdata, report);
-        job_free(j);
+        interact_job_free(j);
 }
 
 char *interact_command(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata)
@@ -136,7 +128,7 @@ char *interact_command(Local *l, const char *base_url, const json_t *in, Interac
         _cleanup_free_ char *text = NULL;
         bool known = false;
         json_t *payload;
-        Job *j;
+        InteractJob *j;
 
         if (!user || !ch)
                 return mem_printf("no such %s", user ? "channel" : "user");
@@ -149,16 +141,16 @@ char *interact_command(Local *l, const char *base_url, const json_t *in, Interac
                             "channel_id", ch->id, "channel_name", shown_name(ch), "user_id", user->id,
                             "user_name", user->name, "command", command, "text", json_str_or(in, "text", ""),
                             "api_app_id", APP_ID, "is_enterprise_install", "false");
-        put_response_url(l, payload, base_url, "commands", ch->id, user->id, NULL, NULL);
+        interact_put_response_url(l, payload, base_url, "commands", ch->id, user->id, NULL, NULL);
         json_put_str(payload, "trigger_id",
                      tickets_make_trigger(l->tickets, user->id, NULL, l->state->clock_ms()));
         text = json_dump(payload);
         json_decref(payload);
-        j = job_new(l, user->id, done, userdata);
+        j = interact_job_new(l, user->id, done, userdata);
         j->channel = mem_strdup(ch->id);
         j->command = mem_strdup(command);
         if (!delivery_send(l->delivery, "slash_commands", true, text, on_command_done, j)) {
-                job_free(j);
+                interact_job_free(j);
                 return mem_strdup("too many envelopes are waiting for their acknowledgement");
         }
         return NULL;
@@ -267,7 +259,7 @@ static void put_message_parts(Local *l, json_t *payload, const char *base_url, c
         json_object_set_new(payload, "channel", json_pack("{s:s,s:s}", "id", ch->id, "name", shown_name(ch)));
         if (!is_ephemeral)
                 json_object_set(payload, "message", (json_t *) message);
-        put_response_url(l, payload, base_url, "actions", ch->id, user, ts, thread_ts);
+        interact_put_response_url(l, payload, base_url, "actions", ch->id, user, ts, thread_ts);
 }
 
 /* Where the click happened: a message, an ephemeral message, or a view. */
@@ -362,8 +354,14 @@ char *interact_block_actions(Local *l, const char *base_url, const json_t *in, c
                         mem_printf("no element with action_id %s", json_str_or(in, "action_id", "(none)"));
         action = element ? build_action(l, in, block, element, ret_error) : NULL;
         values = action ? values_after(place.blocks, in, action, ret_error) : NULL;
+        if (values)
+                *ret_error = interact_fill_files(l, base_url, user, values);
+        if (*ret_error) {
+                json_decref(values);
+                values = NULL;
+        }
         if (values) {
-                payload = interaction(l, "block_actions", user, place.view ? place.view->id : NULL);
+                payload = interact_payload(l, "block_actions", user, place.view ? place.view->id : NULL);
                 put_place(l, payload, base_url, user, &place, values);
                 if (place.view)
                         json_put_str(payload, "hash", place.view->hash);
@@ -379,21 +377,21 @@ char *interact_block_actions(Local *l, const char *base_url, const json_t *in, c
         return text;
 }
 
-static void on_action_done(void *userdata, const DeliveryResult *r)
+void interact_on_action_done(void *userdata, const DeliveryResult *r)
 {
-        Job *j = userdata;
+        InteractJob *j = userdata;
 
         if (r->failure)
-                tell_failure(j, "This app did not answer your click.");
-        j->done(j->userdata, report_on(r));
-        job_free(j);
+                interact_tell_failure(j, "This app did not answer your click.");
+        j->done(j->userdata, interact_report(r));
+        interact_job_free(j);
 }
 
-static char *send_interactive(Job *j, bool accepts_payload, const char *text, DeliveryDone done)
+char *interact_send(InteractJob *j, bool accepts_payload, const char *text, DeliveryDone done)
 {
         if (delivery_send(j->l->delivery, "interactive", accepts_payload, text, done, j))
                 return NULL;
-        job_free(j);
+        interact_job_free(j);
         return mem_strdup("too many envelopes are waiting for their acknowledgement");
 }
 
@@ -402,33 +400,73 @@ char *interact_action(Local *l, const char *base_url, const json_t *in, Interact
         char *error = NULL;
         _cleanup_free_ char *text = interact_block_actions(l, base_url, in, &error);
         const User *user = state_find_user(l->state, json_str(in, "user"));
-        Job *j;
+        InteractJob *j;
 
         if (!text)
                 return error;
-        j = job_new(l, user->id, done, userdata);
+        j = interact_job_new(l, user->id, done, userdata);
         j->channel = mem_strdup(json_str(in, "channel"));
-        return send_interactive(j, l->switches.action_payload, text, on_action_done);
+        return interact_send(j, l->switches.action_payload, text, interact_on_action_done);
 }
 
 /* --- what a select of the app offers --- */
 
-/* {"acked", "options" or "option_groups"} for the page and for tests. */
+/* Where the options stand in the block that check_options() puts around them. */
+#define OPTIONS_POINTER "/0/elements/0"
+
+/* What Block Kit would say of the offer, were it written into a select: NULL, or a text. Nothing to offer is
+ * well. */
+static char *check_options(const json_t *offer)
+{
+        _cleanup_json_ json_t *blocks = NULL, *errors = NULL;
+        const json_t *first;
+        const char *pointer;
+
+        if (json_array_size(json_object_get(offer, "options")) +
+                    json_array_size(json_object_get(offer, "option_groups")) ==
+            0)
+                return NULL;
+        blocks =
+                json_pack("[{s:s,s:[{s:s,s:s,s:O*,s:O*}]}]", "type", "actions", "elements", "type",
+                          "static_select", "action_id", "offer", "options", json_object_get(offer, "options"),
+                          "option_groups", json_object_get(offer, "option_groups"));
+        errors = blocks_find_errors(blocks, BLOCKS_MODAL, "");
+        first = json_array_get(errors, 0);
+        if (!first)
+                return NULL;
+        pointer = json_str_or(first, "pointer", "");
+        if (str_starts_with(pointer, OPTIONS_POINTER))
+                pointer += strlen(OPTIONS_POINTER);
+        return mem_printf("The answer to block_suggestion breaks a rule of Block Kit: %s [%s].",
+                          json_str_or(first, "message", "invalid"), pointer);
+}
+
+/* {"acked", "options" or "option_groups"} for the page and for tests; neither when the offer is none that
+ * Slack shows. */
 static void on_suggest_done(void *userdata, const DeliveryResult *r)
 {
         static const char *const names[] = {"options", "option_groups"};
-        Job *j = userdata;
-        json_t *report = report_on(r);
+        InteractJob *j = userdata;
+        json_t *report = interact_report(r), *offer = json_object();
+        _cleanup_free_ char *wrong = NULL;
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if (json_is_array(json_object_get(r->payload, names[i])))
-                        json_object_set(report, names[i], json_object_get(r->payload, names[i]));
-        if (!r->failure && !json_object_get(report, "options") && !json_object_get(report, "option_groups"))
-                problems_note(j->l, "click", j->command,
-                              "The answer to block_suggestion has neither options nor option_groups.",
-                              "Acknowledge with {\"options\": […]} within 3 seconds.");
+                        json_object_set(offer, names[i], json_object_get(r->payload, names[i]));
+        if (!r->failure)
+                wrong = json_object_size(offer) == 0
+                                ? mem_strdup("The answer to block_suggestion has neither options nor "
+                                             "option_groups.")
+                                : check_options(offer);
+        if (wrong)
+                problems_note(j->l, "click", j->command, wrong,
+                              "Acknowledge within 3 seconds with {\"options\": […]} or {\"option_groups\": "
+                              "[…]}, at most 100 of them.");
+        else
+                json_object_update(report, offer);
+        json_decref(offer);
         j->done(j->userdata, report);
-        job_free(j);
+        interact_job_free(j);
 }
 
 char *interact_suggest(Local *l, const char *base_url, const json_t *in, InteractDone done, void *userdata)
@@ -439,7 +477,7 @@ char *interact_suggest(Local *l, const char *base_url, const json_t *in, Interac
         _cleanup_free_ char *text = NULL;
         char *error;
         Place place;
-        Job *j;
+        InteractJob *j;
 
         error = user ? find_place(l, in, &place) : mem_strdup("no such user");
         if (error)
@@ -449,7 +487,7 @@ char *interact_suggest(Local *l, const char *base_url, const json_t *in, Interac
                 json_decref(place.message);
                 return mem_strdup("no external select with this action_id");
         }
-        payload = interaction(l, "block_suggestion", user, NULL);
+        payload = interact_payload(l, "block_suggestion", user, NULL);
         json_object_del(payload, "trigger_id");
         put_place(l, payload, base_url, user, &place, NULL);
         json_object_del(payload, "response_url");
@@ -457,165 +495,10 @@ char *interact_suggest(Local *l, const char *base_url, const json_t *in, Interac
         json_put_str(payload, "block_id", json_str(block, "block_id"));
         json_put_str(payload, "value", json_str_or(in, "value", ""));
         text = json_dump(payload);
-        j = job_new(l, user->id, done, userdata);
+        j = interact_job_new(l, user->id, done, userdata);
         j->command = mem_strdup(json_str(element, "action_id"));
         json_decref(place.message);
-        return send_interactive(j, true, text, on_suggest_done);
-}
-
-/* --- views --- */
-
-void interact_emit_view(Local *l, const View *view)
-{
-        feed_emit(l->feed, "view",
-                  json_pack("{s:s,s:b,s:o}", "user", view->user, "is_home", view->is_home, "view",
-                            view_render(view, NULL)));
-}
-
-static void emit_view_closed(Local *l, const char *user, const char *view_id)
-{
-        feed_emit(l->feed, "view_closed", json_pack("{s:s,s:s}", "user", user, "view_id", view_id));
-}
-
-static void emit_top(Local *l, const char *user)
-{
-        const View *top = views_find_top(l->views, user);
-
-        if (top)
-                interact_emit_view(l, top);
-}
-
-/* "update" and "push" carry a view; what is wrong with it is the app's mistake, shown in the report. */
-static void apply_view_payload(Job *j, View *view, const char *what, const json_t *body, json_t *report)
-{
-        json_t *errors = blocks_check_view(body);
-        const char *error = json_array_size(errors) > 0 ? "invalid_view" : NULL;
-        View *result = view;
-
-        if (!error)
-                error = str_equal(what, "push") ? views_push(j->l->views, j->l->state, j->user, body, &result)
-                                                : views_update(j->l->views, j->l->state, view, body, NULL);
-        if (error) {
-                _cleanup_free_ char *dumped = json_dump(errors);
-                _cleanup_free_ char *text = mem_printf("response_action %s: %s %s", what, error, dumped);
-
-                json_put_str(report, "view_error", error);
-                json_object_set(report, "view_errors", errors);
-                problems_note(j->l, "modal", view->id, text,
-                              "The view of the acknowledgement must be a whole, valid view.");
-        } else
-                interact_emit_view(j->l, result);
-        json_decref(errors);
-}
-
-static void apply_response(Job *j, View *view, const json_t *payload, json_t *report)
-{
-        const char *what = json_str(payload, "response_action");
-
-        if (!what) {
-                emit_view_closed(j->l, j->user, view->id);
-                views_close(j->l->views, view);
-                emit_top(j->l, j->user);
-                return;
-        }
-        json_put_str(report, "response_action", what);
-        if (str_equal(what, "errors")) {
-                json_t *errors = json_object_get(payload, "errors");
-
-                json_object_set(report, "errors", errors);
-                feed_emit(j->l->feed, "view_errors",
-                          json_pack("{s:s,s:s,s:O}", "user", j->user, "view_id", view->id, "errors", errors));
-        } else if (str_equal(what, "clear")) {
-                emit_view_closed(j->l, j->user, "");
-                views_close_stack(j->l->views, j->user);
-        } else if (str_equal(what, "update") || str_equal(what, "push"))
-                apply_view_payload(j, view, what, json_object_get(payload, "view"), report);
-        else {
-                json_put_str(report, "view_error", "unknown response_action");
-                problems_note(j->l, "modal", view->id, "The acknowledgement has an unknown response_action.",
-                              "It is errors, update, push or clear; to close the view, send none.");
-        }
-}
-
-static void on_submit_done(void *userdata, const DeliveryResult *r)
-{
-        Job *j = userdata;
-        json_t *report = report_on(r);
-        View *view = views_find(j->l->views, j->view_id);
-
-        if (r->failure)
-                tell_failure(j, "We had some trouble connecting. Try again?");
-        else if (view)
-                apply_response(j, view, r->payload, report);
-        j->done(j->userdata, report);
-        job_free(j);
-}
-
-char *interact_view_submit(Local *l, const char *base_url, const json_t *in, InteractDone done,
-                           void *userdata)
-{
-        const User *user = state_find_user(l->state, json_str(in, "user"));
-        const View *view = views_find(l->views, json_str(in, "view_id"));
-        const json_t *blocks = view ? json_object_get(view->body, "blocks") : NULL;
-        _cleanup_json_ json_t *values = NULL, *missing = NULL, *payload = NULL;
-        _cleanup_free_ char *text = NULL;
-        const char *error;
-        Job *j;
-
-        (void) base_url;
-        if (!user || !view)
-                return mem_printf("no such %s", user ? "view" : "user");
-        if (!str_equal(view->user, user->id))
-                return mem_strdup("this view is open for somebody else");
-        error = elements_collect(blocks, json_object_get(in, "values"), &values);
-        if (error)
-                return mem_strdup(error);
-        missing = elements_missing(blocks, values);
-        if (json_object_size(missing) > 0) { /* Slack's own client does not let it go out */
-                json_t *report =
-                        json_pack("{s:b,s:s,s:O}", "acked", 0, "error", "required", "errors", missing);
-
-                feed_emit(
-                        l->feed, "view_errors",
-                        json_pack("{s:s,s:s,s:O}", "user", user->id, "view_id", view->id, "errors", missing));
-                done(userdata, report);
-                return NULL;
-        }
-        payload = interaction(l, "view_submission", user, view->id);
-        json_object_set_new(payload, "view", view_render(view, values));
-        json_object_set_new(payload, "response_urls", json_array());
-        text = json_dump(payload);
-        j = job_new(l, user->id, done, userdata);
-        j->view_id = mem_strdup(view->id);
-        return send_interactive(j, true, text, on_submit_done);
-}
-
-char *interact_view_close(Local *l, const json_t *in, InteractDone done, void *userdata)
-{
-        const User *user = state_find_user(l->state, json_str(in, "user"));
-        View *view = views_find(l->views, json_str(in, "view_id"));
-        _cleanup_json_ json_t *payload = NULL;
-        _cleanup_free_ char *text = NULL;
-        bool notify;
-
-        if (!user || !view)
-                return mem_printf("no such %s", user ? "view" : "user");
-        notify = json_bool(view->body, "notify_on_close");
-        payload = interaction(l, "view_closed", user, NULL);
-        json_object_del(payload, "trigger_id");
-        json_object_set_new(payload, "view", view_render(view, NULL));
-        json_object_set_new(payload, "is_cleared", json_boolean(json_bool(in, "clear")));
-        text = json_dump(payload);
-        emit_view_closed(l, user->id, json_bool(in, "clear") ? "" : view->id);
-        if (json_bool(in, "clear"))
-                views_close_stack(l->views, user->id);
-        else
-                views_close(l->views, view);
-        emit_top(l, user->id);
-        if (notify)
-                return send_interactive(job_new(l, user->id, done, userdata), false, text, on_action_done);
-        done(userdata, json_pack("{s:b,s:b}", "acked", 1, "notified", 0));
-        return NULL;
+        return interact_send(j, true, text, on_suggest_done);
 }
 
 /* --- shortcuts --- */
@@ -635,7 +518,7 @@ char *interact_shortcut(Local *l, const char *base_url, const json_t *in, Intera
         error = ts ? find_place(l, in, &place) : NULL;
         if (error)
                 return error;
-        payload = interaction(l, ts ? "message_action" : "shortcut", user, NULL);
+        payload = interact_payload(l, ts ? "message_action" : "shortcut", user, NULL);
         if (ts) {
                 put_message_parts(l, payload, base_url, place.channel, user->id, ts, place.message,
                                   place.is_ephemeral);
@@ -646,5 +529,6 @@ char *interact_shortcut(Local *l, const char *base_url, const json_t *in, Intera
         json_put_str(payload, "action_ts", action_ts);
         json_put_str(payload, "callback_id", callback_id);
         text = json_dump(payload);
-        return send_interactive(job_new(l, user->id, done, userdata), false, text, on_action_done);
+        return interact_send(interact_job_new(l, user->id, done, userdata), false, text,
+                             interact_on_action_done);
 }

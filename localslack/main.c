@@ -28,7 +28,8 @@ static void on_request(void *userdata, HttpRequest *req)
                 control_handle(l, req);
         else if (str_equal(path, "/link") || str_equal(path, "/link/"))
                 socketmode_accept(l->sockets, req);
-        else if (is_post && (str_starts_with(path, "/commands/") || str_starts_with(path, "/actions/")))
+        else if (is_post && (str_starts_with(path, "/commands/") || str_starts_with(path, "/actions/") ||
+                             str_starts_with(path, "/app/")))
                 api_handle_response_url(l, req);
         else if (is_post && str_starts_with(path, "/upload/v1/"))
                 api_handle_upload(l, req);

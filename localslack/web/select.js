@@ -45,7 +45,7 @@ export function initialSelection(el, env) {
 
 async function suggest(env, block, el, value) {
   const report = await interact('suggest', { user: env.me, ...env.place, action_id: el.action_id, block_id: block.block_id, value });
-  if (!report.acked) return null;
+  if (!report.options && !report.option_groups) return null;
   if (report.option_groups) return report.option_groups.map((g) => ({ label: plain(g.label), options: (g.options ?? []).map(labelled) }));
   return [{ options: (report.options ?? []).map(labelled) }];
 }

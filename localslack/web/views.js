@@ -31,7 +31,7 @@ async function submit(view, me) {
   const report = await interact('view_submit', { user: me, view_id: view.id, values: choicesOf(`view:${view.id}`) });
   submitting = null;
   if (!report.acked && !report.errors) failure = { id: view.id, text: report.ok === false ? report.error : `${whyNot(report)} What you entered is still here: try again.` };
-  else if (report.view_error) failure = { id: view.id, text: `${store.app.name} answered with a view that Slack would refuse: ${report.view_error}. ${(report.view_errors ?? []).join(' ')}` };
+  else if (report.view_error) failure = { id: view.id, text: `${store.app.name} answered in a way that Slack would refuse: ${[report.view_error, ...(report.view_errors ?? [])].join(' ')}` };
   else if (report.acked && !report.response_action) forgetChoices(`view:${view.id}`);
   shown = null;
   showModal(me);
