@@ -107,8 +107,10 @@ export class Talk {
       if (request) {
         const button = buttonsOf(request).find((b) => BUTTONS.some((name) => b.action_id.startsWith(name)));
         this.clicks++;
-        // Whether it worked is seen at the next look.
-        await slack.click({ user: BOB, channel: this.channel, ts: request.ts, ...button });
+        // Whether it worked is seen at the next look; the button may be gone by now.
+        await slack.click({ user: BOB, channel: this.channel, ts: request.ts, ...button }).catch((error) => {
+          if (!/no element/.test(error.message)) throw error;
+        });
         return false;
       }
       return ts ? endsOf(thread, ts).length > 0 : /Finished|Failed/.test(textOf(thread.find(isOwn)));
