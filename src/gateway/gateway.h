@@ -98,6 +98,8 @@ void permission_http_deinit(Gateway *g);
 
 /* doctor.c, remote.c: the other verbs of the program; return the exit code. */
 int gateway_doctor(const GatewayConf *conf);
+/* agents-install.c; NULL: where OpenCode looks for every project. Files that are there stay as they are. */
+int gateway_agents_install(const char *directory);
 /* Prints what `path` of the running gateway's API answers; `method` "GET" or "POST". */
 int gateway_remote(const GatewayConf *conf, const char *method, const char *path,
                    void (*print)(const json_t *answer));

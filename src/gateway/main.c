@@ -13,6 +13,8 @@ static const char usage[] =
         "  opencode-slack check-config --reference print every key, its default and its environment variable\n"
         "  opencode-slack doctor [-c FILE]         check tokens, Slack, OpenCode and the journal; say what to do\n"
         "  opencode-slack manifest [NAME]          print the Slack app manifest to create the app from\n"
+        "  opencode-slack agents install [DIR]     write the agents architect, pm, builder and party-mode for OpenCode\n"
+        "                                          (default: ~/.config/opencode/agents)\n"
         "  opencode-slack sessions [-c FILE]       list the sessions of the running gateway\n"
         "  opencode-slack flows [-c FILE]          list flows that were put aside after faults\n"
         "  opencode-slack flows retry REF          let one of them try again\n"
@@ -146,6 +148,16 @@ static int run_manifest(const Args *args)
         return 0;
 }
 
+/* Without a configuration, too: this is about OpenCode, wherever it runs. */
+static int run_agents(const Args *args)
+{
+        if (args->n_words < 1 || args->n_words > 2 || !str_equal(args->words[0], "install")) {
+                fputs(usage, stderr);
+                return 2;
+        }
+        return gateway_agents_install(args->n_words == 2 ? args->words[1] : NULL);
+}
+
 static const struct {
         const char *name;
         int (*run)(const Args *args, const GatewayConf *conf);
@@ -189,6 +201,8 @@ int main(int argc, char **argv)
         }
         if (str_equal(args.verb, "manifest"))
                 return run_manifest(&args);
+        if (str_equal(args.verb, "agents"))
+                return run_agents(&args);
         if (str_equal(args.verb, "check-config") && args.reference) {
                 conf_print_reference(stdout);
                 return 0;
