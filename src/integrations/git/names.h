@@ -20,7 +20,7 @@
  * end of a word where that keeps half of it. Common accents and ligatures become ASCII ("Größe" → "groesse");
  * what has no ASCII form is left out; "task" when nothing is left, and behind names that git or a file system
  * reserves
- * ("head" → "head-task"). Takes any bytes and any length. Owned by the caller. */
+ * ("head" → "head-task"). Takes any bytes, any length, and NULL. Owned by the caller. */
 char *name_slug(const char *title);
 
 const char *name_check_slug(const char *slug);       /* as name_slug() makes them */
