@@ -272,8 +272,8 @@ static bool is_scp(const char *url)
 {
         size_t n_host = strcspn(url, ":/");
 
-        return url[n_host] == ':' && n_host > 1 && url[n_host + 1] && url[n_host + 1] != ':' &&
-               strspn(url, LOWER UPPER DIGITS "._@-") == n_host;
+        return !strstr(url, "://") && url[n_host] == ':' && n_host > 1 && url[n_host + 1] &&
+               url[n_host + 1] != ':' && strspn(url, LOWER UPPER DIGITS "._@-") == n_host;
 }
 
 const char *name_check_url(const char *url)
