@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include "core/routing-lexicon.h"
+#include "core/routing-model.h"
+#include "core/routing-train.h"
 
 /* ---- names ---- */
 
@@ -95,14 +96,14 @@ static int complexity_of(const RouteReading *r, RouteAgent agent)
 
 /* ---- the keywords ---- */
 
-static void softmax(const double *points, double temperature, double *ret)
+void route_softmax(const double points[ROUTE_AGENTS_N], double temperature, double ret[ROUTE_AGENTS_N])
 {
-        double highest = points[0], sum = 0;
+        double top = points[0], sum = 0;
 
         for (size_t a = 1; a < ROUTE_AGENTS_N; a++)
-                highest = MAX2(highest, points[a]);
+                top = MAX2(top, points[a]);
         for (size_t a = 0; a < ROUTE_AGENTS_N; a++)
-                sum += ret[a] = exp((points[a] - highest) / temperature);
+                sum += ret[a] = exp((points[a] - top) / temperature);
         for (size_t a = 0; a < ROUTE_AGENTS_N; a++)
                 ret[a] /= sum;
 }
@@ -121,7 +122,7 @@ static void score_keywords(const RouteReading *r, const LexiconMatches *m, doubl
                               0.5 * (r->n_kind[ROUTE_TOKEN_CODE] > 0);
 }
 
-static RouteAgent highest(const double *scores)
+RouteAgent route_highest(const double scores[ROUTE_AGENTS_N])
 {
         RouteAgent best = ROUTE_BUILDER;
 
@@ -152,30 +153,82 @@ static void append_phrase(const RouteReading *r, const LexiconMatch *m, char *ou
                         n += (size_t) snprintf(out + n, size - n, "%s%s", n ? " " : "", r->tokens[i].s);
 }
 
-/* Up to three things that spoke most for the agent, then what follows from them. */
-static void give_reasons(const RouteReading *r, const LexiconMatches *m, RouteDecision *d)
+typedef struct Reasons {
+        char text[ROUTE_REASONS_BYTES_MAX - 60];
+        size_t n_bytes, n;
+} Reasons;
+
+static void add_reason(Reasons *why, const char *phrase)
+{
+        if (phrase[0] == '\0' || strstr(why->text, phrase) ||
+            why->n_bytes + strlen(phrase) + 3 > sizeof(why->text))
+                return;
+        why->n_bytes += (size_t) snprintf(why->text + why->n_bytes, sizeof(why->text) - why->n_bytes, "%s%s",
+                                          why->n ? ", " : "", phrase);
+        why->n++;
+}
+
+/* The phrases that spoke most for the agent. */
+static void add_phrases(const RouteReading *r, const LexiconMatches *m, RouteAgent agent, Reasons *why)
 {
         bool told[LEXICON_MATCHES_MAX] = {false};
-        char why[ROUTE_REASONS_BYTES_MAX - 60] = "", phrase[64];
-        size_t n = 0;
+        char phrase[64];
 
-        for (size_t k = 0; k < 3; k++) {
+        while (why->n < 3) {
                 const LexiconMatch *best = NULL;
 
                 for (size_t i = 0; i < m->n; i++)
-                        if (route_lexicon[m->all[i].group].agent == d->agent && m->all[i].weight > 0.2 &&
+                        if (route_lexicon[m->all[i].group].agent == agent && m->all[i].weight > 0.2 &&
                             !told[i] && (!best || m->all[i].weight > best->weight))
                                 best = &m->all[i];
                 if (!best)
-                        break;
+                        return;
                 told[best - m->all] = true;
                 append_phrase(r, best, phrase, sizeof(phrase));
-                if (phrase[0] && !strstr(why, phrase) && n + strlen(phrase) + 2 < sizeof(why))
-                        n += (size_t) snprintf(why + n, sizeof(why) - n, "%s%s", n ? ", " : "", phrase);
+                add_reason(why, phrase);
         }
-        if (n == 0)
-                snprintf(why, sizeof(why), "%s", r->is_trace ? "an error is quoted" : "no telling words");
-        snprintf(d->reasons, sizeof(d->reasons), "%s \xe2\x86\x92 %s; complexity %s", why,
+}
+
+/* The words that the model learned to see as the agent's. */
+static void add_learned_words(const RouteReading *r, const RouteModel *model, RouteAgent agent, Reasons *why)
+{
+        bool told[ROUTE_TOKENS_MAX] = {false};
+        char word[32];
+
+        for (size_t k = 0; k < 2; k++) {
+                size_t best = r->n;
+                double most = 0.15;
+
+                for (size_t i = 0; i < r->n && i < ROUTE_FEATURE_WORDS; i++) {
+                        double w = told[i] || !is_plain(&r->tokens[i]) || r->tokens[i].n < 4
+                                           ? 0
+                                           : route_model_weigh_word(model, &r->tokens[i], agent);
+
+                        if (w > most) {
+                                most = w;
+                                best = i;
+                        }
+                }
+                if (best == r->n)
+                        return;
+                told[best] = true;
+                snprintf(word, sizeof(word), "%s", r->tokens[best].s);
+                add_reason(why, word);
+        }
+}
+
+/* Up to three things that spoke for the agent, then what follows from them. */
+static void give_reasons(const RouteReading *r, const LexiconMatches *m, const RouteModel *model,
+                         RouteDecision *d)
+{
+        Reasons why = {0};
+
+        add_phrases(r, m, d->agent, &why);
+        if (model && why.n == 0)
+                add_learned_words(r, model, d->agent, &why);
+        if (why.n == 0)
+                add_reason(&why, r->is_trace ? "an error is quoted" : "no telling words");
+        snprintf(d->reasons, sizeof(d->reasons), "%s \xe2\x86\x92 %s; complexity %s", why.text,
                  route_agent_name(d->agent), route_level_name(d->level));
 }
 
@@ -183,31 +236,55 @@ static void give_reasons(const RouteReading *r, const LexiconMatches *m, RouteDe
 
 #define KEYWORDS_TEMPERATURE 1.6
 
-void route_task(const RouteText *text, const RouteModel *learned, RouteDecision *ret)
+void route_features_of(const RouteText *text, double ret_points[ROUTE_AGENTS_N], RouteFeatures *ret)
 {
         RouteReading r;
         LexiconMatches m;
-        double points[ROUTE_AGENTS_N];
 
-        (void) learned;
+        route_read(text, &r);
+        lexicon_match(&r, &m);
+        score_keywords(&r, &m, ret_points);
+        route_features(&r, &m, ret_points, ret);
+}
+
+static void decide(const RouteReading *r, const LexiconMatches *m, const RouteModel *model,
+                   RouteDecision *ret)
+{
+        double points[ROUTE_AGENTS_N];
+        RouteFeatures f;
+
+        score_keywords(r, m, points);
+        if (model) {
+                route_features(r, m, points, &f);
+                route_model_score(model, &f, points);
+                route_softmax(points, (double) model->temperature, ret->scores);
+                ret->by = ROUTE_BY_LEARNED;
+        } else
+                route_softmax(points, KEYWORDS_TEMPERATURE, ret->scores);
+        ret->agent = route_highest(ret->scores);
+        ret->confidence = ret->scores[ret->agent];
+}
+
+void route_decide(const RouteText *text, const RouteModel *model, RouteDecision *ret)
+{
+        RouteReading r;
+        LexiconMatches m;
+
         *ret = (RouteDecision){.by = ROUTE_BY_KEYWORDS};
         route_read(text, &r);
         lexicon_match(&r, &m);
-        score_keywords(&r, &m, points);
-        softmax(points, KEYWORDS_TEMPERATURE, ret->scores);
-        ret->agent = highest(ret->scores);
-        ret->confidence = ret->scores[ret->agent];
+        decide(&r, &m, model, ret);
         ret->complexity = complexity_of(&r, ret->agent);
         ret->level = ret->complexity >= COMPLEXITY_HIGH     ? ROUTE_HIGH
                      : ret->complexity >= COMPLEXITY_MEDIUM ? ROUTE_MEDIUM
                                                             : ROUTE_LOW;
         ret->profile = ret->agent == ROUTE_BUILDER && ret->level != ROUTE_HIGH ? ROUTE_QWEN : ROUTE_CLAUDE;
-        give_reasons(&r, &m, ret);
+        give_reasons(&r, &m, model, ret);
 }
 
-const RouteModel *route_model_builtin(void)
+void route_task(const RouteText *text, const RouteModel *learned, RouteDecision *ret)
 {
-        return NULL;
+        route_decide(text, route_model_serves(learned) ? learned : NULL, ret);
 }
 
 /* Four digits are enough for people, and the same on every machine. */

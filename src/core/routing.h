@@ -76,6 +76,6 @@ const char *route_profile_name(RouteProfile profile); /* "claude", "qwen" */
 const char *route_level_name(RouteLevel level);       /* "low", "medium", "high" */
 const char *route_by_name(RouteBy by);                /* "keywords", "learned" */
 
-/* The model that was trained from src/core/routing-data/ when the program was built; NULL when it did not
- * beat the keywords. Static. */
+/* The model that was trained from src/core/routing-data/ when the program was built. Static; whether it
+ * serves is in it, so it can be handed to route_task() as it is. */
 const RouteModel *route_model_builtin(void);
