@@ -116,6 +116,26 @@ const char *conf_check_model(const char *text)
                        : "must be provider/model, such as anthropic/claude-sonnet-4-5";
 }
 
+static const char *check_remote(const char *text)
+{
+        const char *host = strstr(text, "://"),
+                   *at = host ? memchr(host, '@', 3 + strcspn(host + 3, "/?#")) : NULL;
+
+        /* What else an address has to be, git's names module says when it is used. */
+        if (strpbrk(text, " \t") || text[0] == '-' || !strchr(text, ':'))
+                return "must be an address such as https://host/owner/name.git or git@host:owner/name.git";
+        return at && memchr(host + 3, ':', (size_t) (at - host - 3))
+                       ? "must not have a password in it: give it to git's credential helper"
+                       : NULL;
+}
+
+static const char *check_maker(const char *text)
+{
+        return str_equal(text, "native") || str_equal(text, "task") || str_equal(text, "par")
+                       ? NULL
+                       : "must be native, task or par";
+}
+
 /* --- the table --- */
 
 #define AT(_field) .offset = offsetof(GatewayConf, _field)
@@ -211,6 +231,34 @@ const ConfItem conf_items[] = {
         {"models", "wait_s", "GATEWAY_MODELS_WAIT_S", CONF_INT, AT(models.wait_s), .fallback = "120",
          .min = 1, .max = 120,
          .meaning = "How long a failing model is looked at before only a person goes on."},
+
+        {"workspace", "repositories_root", "GATEWAY_WORKSPACE_REPOSITORIES_ROOT", CONF_TEXT,
+         AT(workspace.repositories_root), .check = check_absolute,
+         .meaning = "The directory below which repositories are found, two levels deep: an absolute path."},
+        {"workspace", "remotes", "GATEWAY_WORKSPACE_REMOTES", CONF_LIST, AT(workspace.remotes),
+         .check = check_remote,
+         .meaning = "Addresses of repositories that are offered, too, and cloned when they are first used."},
+        {"workspace", "builders_dir", "GATEWAY_WORKSPACE_BUILDERS_DIR", CONF_TEXT, AT(workspace.builders_dir),
+         .check = check_absolute,
+         .meaning =
+                 "Where workspaces are made, an absolute path; empty: .builders in workspace.repositories_root."},
+        {"workspace", "maker", "GATEWAY_WORKSPACE_MAKER", CONF_TEXT, AT(workspace.maker),
+         .fallback = "native", .check = check_maker,
+         .meaning =
+                 "What makes workspaces: native (the gateway itself), task (`task builder:init BUILDER_NAME=… REPOS=…`) "
+                 "or par (`par workspace start`)."},
+        {"workspace", "project_list", "GATEWAY_WORKSPACE_PROJECT_LIST", CONF_TEXT, AT(workspace.project_list),
+         .check = check_absolute,
+         .meaning =
+                 "The list of projects, an absolute path; empty: .ai/projectlist.md in workspace.repositories_root."},
+
+        {"state", "directory", "GATEWAY_STATE_DIRECTORY", CONF_TEXT, AT(state.directory),
+         .check = check_absolute,
+         .meaning =
+                 "The git repository with one .session-state.yaml for each session, an absolute path; made, or cloned "
+                 "from state.remote, when it does not exist. Empty: none is kept."},
+        {"state", "remote", "GATEWAY_STATE_REMOTE", CONF_TEXT, AT(state.remote), .check = check_remote,
+         .meaning = "Where the state repository is pushed; empty: nowhere, or to the origin that it has."},
 
         {"limits", "queued_prompts", "GATEWAY_LIMITS_QUEUED_PROMPTS", CONF_INT, AT(limits.queued_prompts),
          .fallback = "50", .min = 1, .max = 1000,

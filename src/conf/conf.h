@@ -65,6 +65,14 @@ typedef struct GatewayConf {
                 size_t n_profiles;
         } models;
         struct {
+                char *repositories_root; /* "" = none: no workspaces but of what has a path or an address */
+                ConfList remotes;
+                char *builders_dir, *maker, *project_list; /* "" = below repositories_root; see there */
+        } workspace;
+        struct {
+                char *directory, *remote;
+        } state;
+        struct {
                 int64_t queued_prompts, message_bytes;
         } limits;
         struct {
