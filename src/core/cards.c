@@ -478,6 +478,8 @@ json_t *card_help(const char *command, bool in_thread)
                 {"status", ": what runs, and what waits for you", true},
                 {"list", ": all sessions, the latest first", false},
                 {"stop", ": ends the current turn; what was done stays", true},
+                {"cleanup",
+                 ": shows what removing the workspace would remove, and removes it when you say so", true},
                 {"help", ": this list", true},
         };
         json_t *items = json_array(), *blocks;

@@ -7,10 +7,10 @@ static const struct {
         const char *word;
         CommandVerb verb;
 } words[] = {
-        {"start", COMMAND_START}, {"new", COMMAND_START},  {"status", COMMAND_STATUS},
-        {"list", COMMAND_LIST},   {"ls", COMMAND_LIST},    {"sessions", COMMAND_LIST},
-        {"stop", COMMAND_STOP},   {"abort", COMMAND_STOP}, {"help", COMMAND_HELP},
-        {"?", COMMAND_HELP},
+        {"start", COMMAND_START}, {"new", COMMAND_START},       {"status", COMMAND_STATUS},
+        {"list", COMMAND_LIST},   {"ls", COMMAND_LIST},         {"sessions", COMMAND_LIST},
+        {"stop", COMMAND_STOP},   {"abort", COMMAND_STOP},      {"help", COMMAND_HELP},
+        {"?", COMMAND_HELP},      {"cleanup", COMMAND_CLEANUP},
 };
 
 Command command_parse(const char *text)

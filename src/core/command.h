@@ -9,6 +9,7 @@ typedef enum CommandVerb {
         COMMAND_LIST,
         COMMAND_STOP,
         COMMAND_HELP,
+        COMMAND_CLEANUP,
         COMMAND_UNKNOWN,
 } CommandVerb;
 

@@ -116,6 +116,11 @@ PostedResult posted_take_result(Flow *f, const char *slot, const PostedPlace *pl
         return POSTED_GONE;
 }
 
+void posted_adopt(Flow *f, const char *slot, const char *ts)
+{
+        json_put_str(slot_of(f, slot), "ts", ts);
+}
+
 const char *posted_ts(Flow *f, const char *slot)
 {
         return json_str(json_object_get(flow_data(f), slot), "ts");

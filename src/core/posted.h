@@ -25,6 +25,8 @@ typedef enum PostedResult {
 PostedResult posted_take_result(Flow *f, const char *slot, const PostedPlace *place, const FlowEvent *ev);
 const char *posted_ts(Flow *f, const char *slot);    /* NULL until it is there */
 const char *posted_error(Flow *f, const char *slot); /* Slack's error when it cannot be posted; NULL */
+/* `ts` is a message of ours that is there already: the next show edits it. */
+void posted_adopt(Flow *f, const char *slot, const char *ts);
 /* The next show posts a new message. A post that is still under way is taken back: forgotten if it has not
  * been sent, deleted if it appears after all. */
 void posted_reset(Flow *f, const char *slot);

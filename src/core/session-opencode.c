@@ -1,6 +1,8 @@
 #include "core/session-opencode.h"
 
 #include "connectors/slack/slack-asks.h"
+#include "core/session-document.h"
+#include "core/session-workspace.h"
 #include "core/session.h"
 #include "integrations/opencode/opencode-asks.h"
 
@@ -29,11 +31,10 @@ void session_ask_create(Flow *f)
 {
         /* The same key until the session is lost: what an attempt that was stopped has made is found by the
          * next. */
-        _cleanup_free_ char *key =
-                mem_printf("%s/session/%lld", flow_ref(f), (long long) json_int(flow_data(f), "n_lost", 0));
-        json_t *args =
-                json_pack("{s:s, s:s, s:s}", "directory", json_str_or(flow_data(f), "defaults.directory", ""),
-                          "title", json_str_or(flow_data(f), "title", "Task"), "key", key);
+        _cleanup_free_ char *key = mem_printf("%s/session/%lld", session_key(f),
+                                              (long long) json_int(flow_data(f), "n_lost", 0));
+        json_t *args = json_pack("{s:s, s:s, s:s}", "directory", session_directory(f), "title",
+                                 json_str_or(flow_data(f), "title", "Task"), "key", key);
 
         put_agent_and_model(f, args);
         flow_ask(f, &(FlowAsk){.verb = OPENCODE_SESSION_CREATE, .coalesce = "create", .args = args});
@@ -67,8 +68,12 @@ void session_send_prompt(Flow *f)
         json_t *turn = json_object_get(flow_data(f), "turn");
         const char *user = json_str_or(turn, "user", "");
         _cleanup_free_ char *key =
-                mem_printf("%s/prompt/%lld", flow_ref(f), (long long) json_int(turn, "n", 0));
-        _cleanup_free_ char *message_id = opencode_message_id(key, flow_now_ms(f)), *lane = prompt_lane(f);
+                mem_printf("%s/prompt/%lld", session_key(f), (long long) json_int(turn, "n", 0));
+        /* It has one already when it was sent before the session was restored. */
+        _cleanup_free_ char *message_id = json_str(turn, "message_id")
+                                                  ? mem_strdup(json_str(turn, "message_id"))
+                                                  : opencode_message_id(key, flow_now_ms(f));
+        _cleanup_free_ char *lane = prompt_lane(f);
         _cleanup_free_ char *tag = turn_tag(f);
         json_t *args =
                 json_pack("{s:s, s:s, s:s, s:s}", "directory", json_str_or(flow_data(f), "oc.directory", ""),

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "core/catchup.h"
 #include "core/say.h"
+#include "core/session-document.h"
 
 PostedPlace session_thread(Flow *f)
 {
@@ -90,6 +91,7 @@ void session_show_card(Flow *f)
         if (json_bool(flow_data(f), "card_is_root"))
                 place.thread_ts = NULL;
         posted_show(f, SLOT_CARD, &place, session_card_message(f), ASK_PRIORITY_NORMAL);
+        session_keep(f);
 }
 
 static json_t *progress_message(Flow *f, ProgressState state, const char *error)

@@ -60,6 +60,11 @@ static const AskVerb verbs[] = {
         {.name = SLACK_CHANNELS, .start = hold, .max_attempts = 1},
         {.name = GATEWAY_CATCH_UP, .start = hold, .max_attempts = 1},
         {.name = GATEWAY_CAUGHT_UP, .start = hold, .max_attempts = 1},
+        {.name = WORKSPACE_CREATE, .start = hold, .max_attempts = 1},
+        {.name = WORKSPACE_INSPECT, .start = hold, .max_attempts = 1},
+        {.name = WORKSPACE_REMOVE, .start = hold, .max_attempts = 1},
+        {.name = STATE_WRITE, .start = hold, .max_attempts = 1},
+        {.name = STATE_COMMIT, .start = hold, .max_attempts = 1},
 };
 
 /* ---- life ---- */

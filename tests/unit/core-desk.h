@@ -12,6 +12,8 @@
 #include "core/flows/flows.h"
 #include "flow/engine-internal.h"
 #include "integrations/opencode/opencode-asks.h"
+#include "integrations/workspace/state-asks.h"
+#include "integrations/workspace/workspace-asks.h"
 
 typedef struct Desk {
         Loop *loop;

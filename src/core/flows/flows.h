@@ -9,9 +9,10 @@
  * | command    | slash command that is a query  | cmd:<trigger id>                                       |
  * | notice     | refusal or explanation         | notice:<dedup key>                                     |
  * | catchup    | workspace                      | catchup:slack                                          |
+ * | cleanup    | workspace to be removed        | cleanup:<name of the workspace>                        |
  *
  * Events from outside (made by intake.c and the gateway's bridge routes):
- *   slack.start     {user, channel, text, thread_ts?, ts?, response_url?, defaults}
+ *   slack.start     {user, channel, text, thread_ts?, ts?, response_url?, defaults, task?, routing?}
  *   slack.message   {user, channel, ts, text, files[]}        a reply in the thread
  *   slack.refused   {user, why}                               … by somebody who may not
  *   slack.edited    {user, ts, text | why}                    … that its author changed; why the new text
@@ -33,8 +34,13 @@
  *   oc.offline      {}
  *   progress        {tool, tool_title, thought, todos, n_done, n_failed}   a hint, never stored
  *   http.permission {request_id, permission, expires_ms}
+ *   session.restored {name, document, defaults, started_ms}   of the state repository (core/session-document.h)
+ *   workspace.progress {phase, repository, index, total, percent?, bytes?}   a hint, never stored
  * Events among flows:
  *   session.stop    {user}            command → session
+ *   session.cleanup {user}            command → session: its workspace is to be removed
+ *   cleanup.begin   {user, channel, thread_ts, session, workspace}   session → cleanup
+ *   session.cleaned {path}            cleanup → session: it is removed
  *   request.asked   {…}               session → permission, question
  *   request.replied {reply | answers | rejected}   session → …: answered in OpenCode
  *   request.over    {}                session → …: nobody waits for it any more
@@ -54,6 +60,7 @@ extern const FlowKind flow_kind_question;
 extern const FlowKind flow_kind_command;
 extern const FlowKind flow_kind_notice;
 extern const FlowKind flow_kind_catchup;
+extern const FlowKind flow_kind_cleanup;
 
 extern const FlowKind *const core_flow_kinds[]; /* NULL-terminated, for the engine */
 

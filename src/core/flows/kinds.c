@@ -6,4 +6,5 @@ const FlowKind *const core_flow_kinds[] = {&flow_kind_session,
                                            &flow_kind_command,
                                            &flow_kind_notice,
                                            &flow_kind_catchup,
+                                           &flow_kind_cleanup,
                                            NULL};

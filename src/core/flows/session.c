@@ -1,7 +1,8 @@
 /* One session: a thread in Slack and a session in OpenCode, for as long as people reply.
  *
- *   opening → creating → idle ⇄ working → idle …
- *                 ↑ broken ┘       └→ stopping → idle
+ *   opening → [preparing] → creating → idle ⇄ working → idle …
+ *                 ↑         ↑ broken ┘       └→ stopping → idle
+ *                 └───────────┘
  *
  * OpenCode is the source of truth. The bridge's events say that something may have changed; what is concluded
  * from them (the turn is over, this is the answer) is always read from OpenCode itself
@@ -17,10 +18,12 @@
 #include "core/reading.h"
 #include "core/say.h"
 #include "core/session-away.h"
+#include "core/session-document.h"
 #include "core/session-opencode.h"
 #include "core/session-requests.h"
 #include "core/session-talk.h"
 #include "core/session-turn.h"
+#include "core/session-workspace.h"
 #include "core/session.h"
 #include "integrations/opencode/opencode-asks.h"
 
@@ -29,7 +32,8 @@
 #define STOP_PATIENCE_MS (10 * 1000)
 #define IDLE_LOOKS       2 /* so often idle without an answer: the turn was lost (OpenCode was restarted) */
 
-static const FlowStep step_opening, step_creating, step_broken, step_idle, step_working, step_stopping;
+static const FlowStep step_opening, step_preparing, step_creating, step_broken, step_idle, step_working,
+        step_stopping;
 
 /* ---- what every step after `opening` understands ---- */
 
@@ -52,12 +56,15 @@ static FlowVerdict on_bang(Flow *f, const FlowEvent *ev)
         case COMMAND_STOP: return stop(f, ev);
         case COMMAND_STATUS: session_say_status(f, ev); break;
         case COMMAND_HELP: session_say_help(f, ev); break;
+        case COMMAND_CLEANUP: session_ask_cleanup(f, ev); break;
         case COMMAND_START:
         case COMMAND_LIST:
         case COMMAND_UNKNOWN: session_say_unknown(f, ev, c.word); break;
         }
         return FLOW_STAY;
 }
+
+static FlowVerdict cleaned(Flow *f);
 
 static FlowVerdict on_common(Flow *f, const FlowEvent *ev)
 {
@@ -80,6 +87,14 @@ static FlowVerdict on_common(Flow *f, const FlowEvent *ev)
         }
         if (flow_event_is(ev, "session.stop"))
                 return stop(f, ev);
+        if (flow_event_is(ev, "session.cleanup")) {
+                session_ask_cleanup(f, ev);
+                return FLOW_STAY;
+        }
+        if (flow_event_is(ev, "session.cleaned"))
+                return cleaned(f);
+        if (session_take_workspace_posted(f, ev) || session_take_kept(f, ev))
+                return FLOW_STAY;
         if (flow_event_is(ev, "slack.action")) /* a link button tells of its click, too */
                 return str_equal(json_str(ev->data, "action_id"), "session.stop") ? stop(f, ev) : FLOW_STAY;
         /* The bridge went away while something was going on, or was not there when something began. */
@@ -104,8 +119,9 @@ static FlowVerdict stop(Flow *f, const FlowEvent *ev)
                               ":no_entry:", json_str_or(ev->data, "why", "You may not do that here."));
                 return FLOW_STAY;
         }
-        if (str_equal(flow_step_name(f), "creating")) {
+        if (str_equal(flow_step_name(f), "creating") || str_equal(flow_step_name(f), "preparing")) {
                 session_queue_drop(f, "Stopped.");
+                session_forget_workspace_ask(f);
                 flow_ask_forget(f, "create");
                 session_set_error(f, NULL);
                 json_put_str(flow_data(f), "stopped_by", user);
@@ -122,7 +138,8 @@ static FlowVerdict stop(Flow *f, const FlowEvent *ev)
 
 static void begin(Flow *f, const FlowEvent *ev)
 {
-        static const char *const copied[] = {"user", "channel", "thread_ts", "response_url", "defaults"};
+        static const char *const copied[] = {"user",     "channel", "thread_ts", "response_url",
+                                             "defaults", "task",    "routing"};
         json_t *data = flow_data(f);
         const char *text = json_str_or(ev->data, "text", "");
         _cleanup_free_ char *title = slack_markdown_plain(text, TITLE_CHARS);
@@ -161,6 +178,14 @@ static FlowVerdict opening_failed(Flow *f)
         return FLOW_FAILED;
 }
 
+/* What a session that was made, lost or restored still needs. */
+static const FlowStep *next_step(Flow *f)
+{
+        if (session_wants_workspace(f))
+                return &step_preparing;
+        return json_str(flow_data(f), "oc.session_id") ? &step_idle : &step_creating;
+}
+
 static FlowVerdict on_opening(Flow *f, const FlowEvent *ev)
 {
         PostedPlace thread = session_thread(f);
@@ -172,6 +197,8 @@ static FlowVerdict on_opening(Flow *f, const FlowEvent *ev)
                 begin(f, ev);
                 return FLOW_STAY;
         }
+        if (flow_event_is(ev, "session.restored"))
+                return session_restore(f, ev) ? flow_go(f, next_step(f)) : FLOW_FAILED;
         if (posted_take_result(f, SLOT_CARD, &thread, ev) == POSTED_OTHER)
                 return json_object_size(flow_data(f)) > 0 ? FLOW_LATER : FLOW_FAILED;
         if (!posted_ts(f, SLOT_CARD))
@@ -181,9 +208,37 @@ static FlowVerdict on_opening(Flow *f, const FlowEvent *ev)
         thread = session_thread(f);
         address = mem_printf("thread:%s:%s", thread.channel, thread.thread_ts);
         flow_address_add(f, address);
-        return flow_go(f, &step_creating);
+        return flow_go(f, next_step(f));
 }
 static const FlowStep step_opening = {"opening", on_opening};
+
+/* ---- preparing: the workspace, where the task names repositories ---- */
+
+static FlowVerdict on_preparing(Flow *f, const FlowEvent *ev)
+{
+        if (flow_event_is_enter(ev)) {
+                session_set_error(f, NULL);
+                session_set_state(f, SESSION_STARTING);
+                session_show_card(f);
+                session_ask_workspace(f);
+                return FLOW_STAY;
+        }
+        switch (session_take_workspace_event(f, ev)) {
+        case WORKSPACE_MADE: return flow_go(f, &step_creating);
+        case WORKSPACE_FAILED: return flow_go(f, &step_broken);
+        case WORKSPACE_NEWS: return FLOW_STAY;
+        case WORKSPACE_OTHER: break;
+        }
+        if (is_message(ev)) {
+                FlowVerdict v = on_bang(f, ev);
+
+                if (v == FLOW_IGNORE)
+                        session_enqueue(f, ev, false);
+                return v == FLOW_IGNORE ? FLOW_STAY : v;
+        }
+        return on_common(f, ev);
+}
+static const FlowStep step_preparing = {"preparing", on_preparing};
 
 /* ---- creating: the session in OpenCode ---- */
 
@@ -223,6 +278,7 @@ static FlowVerdict on_creating(Flow *f, const FlowEvent *ev)
                         return flow_go(f, &step_broken);
                 }
                 created(f, json_at(ev->data, "session"));
+                session_keep_milestone(f, "session_created");
                 return flow_go(f, &step_idle);
         }
         if (is_message(ev)) {
@@ -252,8 +308,10 @@ static FlowVerdict on_broken(Flow *f, const FlowEvent *ev)
                 if (v != FLOW_IGNORE)
                         return v;
                 session_enqueue(f, ev, true);
-                return flow_go(f, &step_creating);
+                return flow_go(f, next_step(f));
         }
+        if (session_take_workspace_event(f, ev) != WORKSPACE_OTHER)
+                return FLOW_STAY; /* made all the same after a stop: the next reply finds it */
         if (flow_event_is_ask(ev, OPENCODE_SESSION_CREATE, NULL)) {
                 if (ev->outcome != ASK_OK)
                         return FLOW_STAY; /* stopped before it was made */
@@ -274,19 +332,39 @@ static bool is_deletion(Flow *f, const FlowEvent *ev)
                str_equal(json_str(ev->data, "session_id"), json_str(flow_data(f), "oc.session_id"));
 }
 
-/* OpenCode does not have the session any more. Prompting it again would fail for ever; a reply begins a new
- * one. What waits was written for the one that knew the thread, and is not sent. */
-static FlowVerdict session_lost(Flow *f)
+static void forget_session(Flow *f)
 {
         _cleanup_free_ char *address = mem_printf("oc:%s", json_str_or(flow_data(f), "oc.session_id", ""));
 
         flow_address_remove(f, address);
         json_object_set_new(flow_data(f), "oc", json_object());
         json_put_int(flow_data(f), "n_lost", json_int(flow_data(f), "n_lost", 0) + 1);
+}
+
+/* OpenCode does not have the session any more. Prompting it again would fail for ever; a reply begins a new
+ * one. What waits was written for the one that knew the thread, and is not sent. */
+static FlowVerdict session_lost(Flow *f)
+{
+        forget_session(f);
         session_queue_drop(f, "The session was deleted in OpenCode.");
         session_set_error(
                 f,
                 "the session was deleted in OpenCode; a reply begins a new one, which knows nothing of this thread");
+        return flow_go(f, &step_broken);
+}
+
+/* Its workspace was removed on somebody's word, and the session in OpenCode, which worked there, with it. */
+static FlowVerdict cleaned(Flow *f)
+{
+        if (json_at(flow_data(f), "turn"))
+                session_turn_end(f, PROGRESS_FAILED, "the workspace was removed", NULL);
+        json_object_del(flow_data(f), "workspace");
+        forget_session(f);
+        session_queue_drop(f, "The workspace was removed.");
+        session_set_error(
+                f, "the workspace was removed; a reply makes a new one, with a new session in OpenCode");
+        json_put_str(flow_data(f), "stopped_by", "cleanup");
+        session_keep_milestone(f, "session_ended");
         return flow_go(f, &step_broken);
 }
 
