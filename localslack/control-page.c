@@ -33,26 +33,34 @@ static void post_files(Local *l, HttpRequest *req, const json_t *in)
         http_respond_json(req, 200, json_pack("{s:b,s:s,s:s}", "ok", 1, "id", file->id, "upload_url", url));
 }
 
-/* The newest messages before `before`, replies included, oldest first. */
+/* Is it shown in the channel, and not only in its thread? */
+static bool is_in_channel(const Message *m)
+{
+        return !m->parent || str_equal(json_str(message_body(m), "subtype"), "thread_broadcast");
+}
+
+/* The newest messages before `before`, oldest first; with `in_channel=true` without the replies in threads.
+ */
 static void get_history(Local *l, HttpRequest *req, const Form *query)
 {
         const Channel *ch = state_find_channel(l->state, form_get(query, "channel"));
         const char *before = form_get(query, "before"), *limit_text = form_get(query, "limit");
-        size_t limit = limit_text ? strtoul(limit_text, NULL, 10) : 100, end, first;
+        bool in_channel = str_equal(form_get(query, "in_channel"), "true");
+        size_t limit = limit_text ? strtoul(limit_text, NULL, 10) : 100, at;
         json_t *messages;
 
         if (!ch || (before && !state_ts_valid(before))) {
                 refuse(req, ch ? "before is no timestamp" : "no such channel");
                 return;
         }
-        end = before ? channel_lower_bound(ch, before) : ch->n_messages;
         limit = MIN2(MAX2(limit, (size_t) 1), (size_t) CONTROL_HISTORY_MAX);
-        first = end > limit ? end - limit : 0;
         messages = json_array();
-        for (size_t i = first; i < end; i++)
-                json_array_append_new(messages, message_render(ch->messages[i], true));
+        for (at = before ? channel_lower_bound(ch, before) : ch->n_messages;
+             at > 0 && json_array_size(messages) < limit; at--)
+                if (!in_channel || is_in_channel(ch->messages[at - 1]))
+                        json_array_insert_new(messages, 0, message_render(ch->messages[at - 1], true));
         http_respond_json(req, 200,
-                          json_pack("{s:b,s:o,s:b}", "ok", 1, "messages", messages, "has_more", first > 0));
+                          json_pack("{s:b,s:o,s:b}", "ok", 1, "messages", messages, "has_more", at > 0));
 }
 
 bool control_page_handle(Local *l, HttpRequest *req, const char *path, const json_t *in, const Form *query)

@@ -52,7 +52,7 @@ class Pane {
         h('p', null, 'Say something, or type / for a command.'))),
       tail: () => [statusLine(channel(), thread, me), suggestedPrompts(channel(), thread, this.collect(), (text) => void this.usePrompt(text))].filter(Boolean),
     });
-    this.composer = composer({ me, channel, thread, editLast: () => this.editLast() });
+    this.composer = composer({ me, channel, thread, editLast: () => this.editLast(), sent: () => this.list.toEnd() });
     if (thread && !channel().messages.has(thread)) void loadThread(channel(), thread);
     else if (thread && channel().messages.get(thread).reply_count) void loadThread(channel(), thread);
   }

@@ -190,8 +190,8 @@ function placeholderOf(channel, thread, me) {
   return `Message ${isDirect(channel) ? titleOf(channel, me) : `#${channel.name}`}`;
 }
 
-/** options: {me, channel(), thread, editLast()}; returns {el, focus(), put(text)}. */
-export function composer({ me, channel, thread, editLast }) {
+/** options: {me, channel(), thread, editLast(), sent()}; returns {el, focus(), put(text)}. */
+export function composer({ me, channel, thread, editLast, sent }) {
   const place = `${me}|${channel().id}|${thread ?? ''}`;
   const area = h('textarea', { rows: 1, placeholder: placeholderOf(channel(), thread, me), 'aria-label': thread ? 'Reply' : 'Message', value: drafts.get(place) ?? '',
     role: 'combobox', 'aria-expanded': 'false', 'aria-autocomplete': 'list', dataset: { action: 'compose' } });
@@ -235,6 +235,7 @@ export function composer({ me, channel, thread, editLast }) {
     const answer = await post('message', { user: me, channel: channel().id, text: encode(text, store.users, [...store.channels.values()]),
       ...(thread ? { thread_ts: thread } : {}), ...(ids.length ? { files: ids } : {}), ...(thread && broadcast.checked ? { subtype: 'thread_broadcast', reply_broadcast: true } : {}) });
     if (!answer.ok && !area.value) area.value = text;
+    if (answer.ok) sent();
     broadcast.checked = false;
     changed();
   }

@@ -105,7 +105,8 @@ export class MessageList {
       this.#all = this.options.collect();
       at = first ? this.#all.findIndex((m) => m.ts === first.ts) : 0;
     }
-    if (at <= 0) return;
+    if (this.#following) this.draw(); // the reader is at the end and stays there
+    if (at <= 0 || this.#following) return;
     this.#first = this.#all[Math.max(0, at - SHOWN)].ts;
     this.draw();
   }
@@ -205,6 +206,8 @@ export class MessageList {
     } else if (kept?.el.isConnected) this.#scroller.scrollTop += kept.el.getBoundingClientRect().top - kept.top;
     else if (kept && this.#nodes.has(kept.ts)) this.#scroller.scrollTop += this.#nodes.get(kept.ts).el.getBoundingClientRect().top - kept.top;
     this.#drawPill();
+    // What was loaded at first may have been replies only.
+    if (this.#all.length < SHOWN) void this.#earlier();
   }
 
   /** The first message in view, which stays where it is. */

@@ -112,12 +112,12 @@ function sort(channel) {
   channel.last = all.at(-1)?.ts;
 }
 
-/** Adds what is older than what we have; false when there is nothing older. */
+/** Adds what is older in the channel itself (threads are loaded when they are opened); false when there is nothing older. */
 export async function loadEarlier(channel) {
   if (!channel.has_more || channel.loading) return false;
   channel.loading = true;
   const before = channel.oldest ?? channel.messages.keys().next().value;
-  const answer = await get(`history?channel=${channel.id}&limit=${MORE}${before ? `&before=${before}` : ''}`);
+  const answer = await get(`history?channel=${channel.id}&in_channel=true&limit=${MORE}${before ? `&before=${before}` : ''}`);
   channel.loading = false;
   channel.has_more = Boolean(answer?.has_more);
   if (!answer?.messages.length) return false;
