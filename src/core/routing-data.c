@@ -7,24 +7,30 @@
 
 /* ---- examples ---- */
 
+/* What a person said counts whole, what nobody contradicted half. */
+static const char *label_of(const json_t *line, float *ret_weight)
+{
+        *ret_weight = 1;
+        if (!json_at(line, "decision"))
+                return json_str(line, "agent");
+        if (json_str(line, "override.agent"))
+                return json_str(line, "override.agent");
+        if (!json_is_object(json_at(line, "override")))
+                *ret_weight = 0.5;
+        return json_str(line, "decision.agent");
+}
+
 static const char *read_example(const json_t *line, RouteExample *ret)
 {
-        const char *agent = json_str(line, "override.agent"), *title = json_str(line, "title"),
+        const char *agent = label_of(line, &ret->weight), *title = json_str(line, "title"),
                    *description = json_str(line, "description"), *text = json_str(line, "text");
 
-        ret->weight = 1;
-        if (!agent)
-                agent = json_str(line, "agent");
-        if (!agent && json_str(line, "decision.agent")) {
-                agent = json_str(line, "decision.agent");
-                ret->weight = 0.5;
-        }
         if (!agent)
                 return "it has no agent";
         ret->agent = route_agent_named(agent);
         if (ret->agent == ROUTE_AGENTS_N)
                 return "its agent is none of architect, pm, builder, party-mode";
-        if (!title && !text)
+        if (!title && !description && !text)
                 return "it has no text";
         ret->title = mem_strdup(text ? text : title);
         ret->description = mem_strdup(text ? NULL : description);
@@ -84,6 +90,29 @@ void route_examples_deinit(RouteExamples *e)
         }
         free(e->all);
         *e = (RouteExamples){0};
+}
+
+json_t *route_record_json(const json_t *session)
+{
+        const json_t *decision = json_at(session, "data.routing.decision"),
+                     *override = json_at(session, "data.routing.override");
+        const char *agent = json_str_or(override, "agent", json_str_or(decision, "agent", ""));
+        json_t *record;
+
+        if (!json_is_object(decision))
+                return NULL;
+        record = json_pack("{s:i}", "v", 1);
+        json_put_str(record, "id", json_str(session, "ref"));
+        json_put_int(record, "at_ms", json_int(session, "created_ms", 0));
+        json_put_str(record, "title",
+                     json_str_or(session, "data.task.title", json_str_or(session, "data.title", "")));
+        if (json_str(session, "data.task.description"))
+                json_put_str(record, "description", json_str(session, "data.task.description"));
+        json_object_set(record, "decision", (json_t *) decision);
+        json_object_set_new(record, "override",
+                            json_is_object(override) ? json_incref((json_t *) override) : json_null());
+        json_put_str(record, "agent", agent);
+        return record;
 }
 
 /* ---- evaluation ---- */

@@ -40,8 +40,5 @@ double route_model_weigh_word(const RouteModel *model, const RouteToken *t, Rout
 /* Both at once: the sums and the features of a text. */
 void route_features_of(const RouteText *text, double ret_points[ROUTE_AGENTS_N], RouteFeatures *ret);
 
-/* As route_task(), but the model decides whether it serves or not. */
-void route_decide(const RouteText *text, const RouteModel *model /* may be NULL */, RouteDecision *ret);
-
 void route_softmax(const double points[ROUTE_AGENTS_N], double temperature, double ret[ROUTE_AGENTS_N]);
 RouteAgent route_highest(const double scores[ROUTE_AGENTS_N]); /* in a tie the builder */

@@ -29,6 +29,11 @@ bool route_examples_read(RouteExamples *e, const char *bytes, size_t n_bytes, co
                          char **ret_error);
 void route_examples_deinit(RouteExamples *e);
 
+/* The record of one session, {v, id, at_ms, title, description?, decision, override | null, agent}, where
+ * `agent` is the one that it went to in the end. `session` is a row of the journal: {ref, created_ms, data:
+ * {task, routing}}. NULL when it was not routed. Owned by the caller. */
+json_t *route_record_json(const json_t *session);
+
 typedef struct RouteModelReport {
         size_t n_texts;
         size_t n_right, n_keywords_right; /* each text judged by a model that had not seen it */
@@ -42,6 +47,9 @@ RouteModel *route_train(const RouteExamples *e);
 void route_model_free(RouteModel *m);
 DEFINE_CLEANUP(RouteModel *, route_model_free);
 bool route_model_serves(const RouteModel *m); /* false for NULL */
+/* As route_task(), but the model decides whether it serves or not. */
+void route_decide(const RouteText *text, const RouteModel *model /* borrowed; NULL: keywords */,
+                  RouteDecision *ret);
 void route_model_report(const RouteModel *m, RouteModelReport *ret);
 
 void route_model_write(const RouteModel *m, Buf *out);

@@ -2,6 +2,7 @@
  * private one; everything under /api needs the bridge token. */
 #include "gateway/gateway.h"
 
+#include "core/routing-train.h"
 #include "net/sse.h"
 
 #define STREAMS_MAX      64
@@ -153,6 +154,31 @@ static void get_sessions(Gateway *g, HttpRequest *req, const char *ref)
         flow_engine_list(g->engine, "session", NULL, LIST_MAX, on_sessions, l);
 }
 
+static void on_routed(void *userdata, const char *json)
+{
+        ListRequest *l = userdata;
+        _cleanup_json_ json_t *rows = json_parse(json, strlen(json), NULL);
+        json_t *records = json_array(), *row;
+        size_t i;
+
+        json_array_foreach (rows, i, row) {
+                json_t *record = route_record_json(row);
+
+                if (record)
+                        json_array_append_new(records, record);
+        }
+        if (l->req)
+                http_respond_json(l->req, 200, json_pack("{s:O}", "records", records));
+        json_decref(records);
+        list_request_free(l);
+}
+
+/* /api/routing: what was decided for each session, and what people said to that. */
+static void get_routing(Gateway *g, HttpRequest *req)
+{
+        flow_engine_list(g->engine, "session", NULL, LIST_MAX, on_routed, list_request(g, req));
+}
+
 static void on_rows(void *userdata, const char *json)
 {
         ListRequest *l = userdata;
@@ -255,6 +281,8 @@ static void route_api(Gateway *g, HttpRequest *req, const char *method, const ch
                 get_sessions(g, req, NULL);
         else if (get && str_starts_with(path, "/api/sessions/"))
                 get_sessions(g, req, path + strlen("/api/sessions/"));
+        else if (get && str_equal(path, "/api/routing"))
+                get_routing(g, req);
         else if (get && str_equal(path, "/api/events"))
                 get_events(g, req);
         else if (get && str_equal(path, "/api/flows"))

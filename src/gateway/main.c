@@ -4,6 +4,7 @@
 
 #include "connectors/slack/manifest.h"
 #include "gateway/gateway.h"
+#include "gateway/routing-cli.h"
 
 static const char usage[] =
         "opencode-slack: hand work to OpenCode from Slack\n"
@@ -18,6 +19,7 @@ static const char usage[] =
         "  opencode-slack sessions [-c FILE]       list the sessions of the running gateway\n"
         "  opencode-slack flows [-c FILE]          list flows that were put aside after faults\n"
         "  opencode-slack flows retry REF          let one of them try again\n"
+        "  opencode-slack routing [VERB]           which agent and model a task goes to: decide, evaluate, train, export\n"
         "  opencode-slack --version | --help\n"
         "\n"
         "Every key of the file can also be given as an environment variable, for example SLACK_BOT_TOKEN,\n"
@@ -187,6 +189,8 @@ int main(int argc, char **argv)
         Args args = parse_args(argc, argv);
 
         json_setup();
+        if (argc > 1 && str_equal(argv[1], "routing"))
+                return gateway_routing(argc - 2, argv + 2);
         if (args.bad || !args.verb) {
                 fputs(usage, stderr);
                 return 2;
