@@ -5,7 +5,9 @@
 #include "core/catchup.h"
 #include "core/flows/flows.h"
 #include "core/say.h"
+#include "core/session-opencode.h"
 #include "core/session.h"
+#include "integrations/opencode/opencode-asks.h"
 
 #define LOOK_PATIENCE_MS 2000
 #define LOOK_FRESH_MS    (24LL * 3600 * 1000)
@@ -50,20 +52,26 @@ static char *look_tag(Flow *f)
         return mem_printf("look#%lld", (long long) json_int(flow_data(f), "turn.no", 0));
 }
 
-bool session_look_first(Flow *f)
+static void read_thread(Flow *f, const char *tag, const char *from)
 {
-        _cleanup_free_ char *from = mem_strdup(json_str(flow_data(f), "look_from"));
-        _cleanup_free_ char *fresh = ts_from_ms(flow_now_ms(f) - LOOK_FRESH_MS), *tag = look_tag(f);
+        _cleanup_free_ char *fresh = ts_from_ms(flow_now_ms(f) - LOOK_FRESH_MS);
         PostedPlace thread = session_thread(f);
 
-        json_object_del(flow_data(f), "look_from");
-        if (!from || !thread.thread_ts)
-                return false;
         flow_ask(f, &(FlowAsk){.verb = GATEWAY_CATCH_UP,
                                .tag = tag,
                                .args = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "channel", thread.channel,
                                                  "ts", thread.thread_ts, "oldest", from, "from", from,
                                                  "fresh", fresh, "is_direct", thread.channel[0] == 'D')});
+}
+
+bool session_look_first(Flow *f)
+{
+        _cleanup_free_ char *from = mem_strdup(json_str(flow_data(f), "look_from")), *tag = look_tag(f);
+
+        json_object_del(flow_data(f), "look_from");
+        if (!from || !session_thread(f).thread_ts)
+                return false;
+        read_thread(f, tag, from);
         flow_timer(f, "doubt", LOOK_PATIENCE_MS);
         json_object_set_new(json_object_get(flow_data(f), "turn"), "looking", json_true());
         return true;
@@ -185,8 +193,48 @@ static void withdraw(Flow *f, const FlowEvent *ev)
         session_show_card(f);
 }
 
+/* ---- before there was an address ---- */
+
+void session_ask_missed(Flow *f, const char *what, const char *address)
+{
+        flow_ask(f, &(FlowAsk){.verb = GATEWAY_MISSED,
+                               .tag = what,
+                               .args = json_pack("{s:s}", "address", address)});
+}
+
+/* Something was. A thread is read from its first message on, in which what was heard meanwhile counts as
+ * known. Of OpenCode's session the messages are read when no turn does that anyway; what its agent waits for
+ * is told again. */
+static void read_missed(Flow *f, const FlowEvent *ev)
+{
+        if (!json_bool(ev->data, "missed"))
+                return;
+        if (str_equal(ev->tag, MISSED_THREAD)) {
+                read_thread(f, MISSED_THREAD, json_str_or(flow_data(f), "thread_ts", ""));
+                return;
+        }
+        flow_ask(f, &(FlowAsk){.verb = OPENCODE_RECONCILE, .args = json_object()});
+        if (str_equal(flow_step_name(f), "idle")) {
+                session_look(f);
+                flow_timer_cancel(f, "look");
+        }
+}
+
+static bool take_missed(Flow *f, const FlowEvent *ev)
+{
+        if (flow_event_is_ask(ev, GATEWAY_MISSED, NULL))
+                read_missed(f, ev);
+        else if (flow_event_is_ask(ev, GATEWAY_CATCH_UP, MISSED_THREAD))
+                say_away(f);
+        else
+                return flow_event_is_ask(ev, OPENCODE_RECONCILE, NULL);
+        return true;
+}
+
 FlowVerdict session_take_away_event(Flow *f, const FlowEvent *ev)
 {
+        if (take_missed(f, ev))
+                return ev->outcome == ASK_OK ? FLOW_STAY : FLOW_IGNORE; /* ignored: an operator sees it */
         if (flow_event_is(ev, "slack.withheld"))
                 offer(f, ev);
         else if (flow_event_is(ev, "slack.stale"))

@@ -1,4 +1,5 @@
-/* What a session does about messages that came while Slack could not be heard (core/catchup.h). */
+/* What a session does about messages that came while Slack could not be heard (core/catchup.h), or before it
+ * could be found. */
 #pragma once
 
 #include "flow/flow.h"
@@ -10,5 +11,11 @@ void session_away_note(Flow *f, const FlowEvent *ev);
  * tells of the end, after which it is said what was said first. */
 bool session_look_first(Flow *f);
 bool session_looked(Flow *f, const FlowEvent *ev);
-/* slack.withheld, slack.stale, slack.deleted, slack.caught_up. FLOW_IGNORE: the event is not such. */
+/* The session can be found under a new address from now on: asks whether something was said there before,
+ * which is then read. `what`: MISSED_THREAD or MISSED_OPENCODE. */
+#define MISSED_THREAD   "thread"
+#define MISSED_OPENCODE "opencode"
+void session_ask_missed(Flow *f, const char *what, const char *address);
+/* slack.withheld, slack.stale, slack.deleted, slack.caught_up, and the answers to session_ask_missed().
+ * FLOW_IGNORE: the event is not such. */
 FlowVerdict session_take_away_event(Flow *f, const FlowEvent *ev);

@@ -83,5 +83,18 @@ static void start_caught_up(void *owner, Ask *ask)
 static const AskVerb caught_up_verb = {
         .name = GATEWAY_CAUGHT_UP, .max_attempts = 3, .backoff_ms = 100, .start = start_caught_up};
 
-const AskVerb *const gateway_verbs[] = {&sessions_verb, &http_answer_verb, &gateway_catch_up_verb,
-                                        &caught_up_verb, NULL};
+static void start_missed(void *owner, Ask *ask)
+{
+        Gateway *g = owner;
+
+        ask_ok(ask,
+               json_pack("{s:b}", "missed", missed_take(g->missed, json_str_or(ask->args, "address", ""))));
+}
+/* Twice: the second is told "no" of what the first was told. It is asked a second time only when the process
+ * died with the answer; what is said then is found by the catch-up and the reconciliation that follow a
+ * start, or is noted again. */
+static const AskVerb missed_verb = {
+        .name = GATEWAY_MISSED, .max_attempts = 3, .backoff_ms = 100, .start = start_missed};
+
+const AskVerb *const gateway_verbs[] = {&sessions_verb,  &http_answer_verb, &gateway_catch_up_verb,
+                                        &caught_up_verb, &missed_verb,      NULL};

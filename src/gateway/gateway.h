@@ -10,6 +10,7 @@
 #include "core/intake.h"
 #include "flow/engine.h"
 #include "gateway/health.h"
+#include "gateway/missed.h"
 #include "integrations/opencode/bridge.h"
 #include "integrations/opencode/waker.h"
 #include "net/http-server.h"
@@ -48,6 +49,7 @@ struct Gateway {
         HttpWaiter *waiters;
         List streams; /* of EventStream */
         List pages;   /* of history.c: pages of Slack's history that are being taken in */
+        Missed *missed;
         struct {
                 MetricSeries *ack_ms, *bad_payloads, *turns_refused, *caught_up;
         } m;

@@ -112,6 +112,11 @@ static void on_delivered(void *userdata, FlowDelivered outcome)
 
         if (outcome == FLOW_REFUSED)
                 p->refused = true;
+        if (outcome == FLOW_UNROUTED) {
+                _cleanup_free_ char *address = mem_printf("thread:%s:%s", arg(p, "channel"), r->thread_ts);
+
+                missed_note(p->gateway->missed, address);
+        }
         if (!r->is_edit && (outcome == FLOW_DELIVERED || outcome == FLOW_DUPLICATE)) {
                 /* A duplicate counts, too: it may be one of this very page, read before a crash. */
                 add_once(json_object_get(p->result, "concerned"), r->thread_ts);

@@ -39,12 +39,40 @@ static void pending_unref(PendingEvent *p)
         free(p);
 }
 
+/* One delivery of it. */
+typedef struct Part {
+        PendingEvent *event;
+        char *address;
+} Part;
+
 static void on_delivered(void *userdata, FlowDelivered outcome)
 {
-        PendingEvent *p = userdata;
+        Part *part = userdata;
+        PendingEvent *p = part->event;
 
         p->refused |= outcome == FLOW_REFUSED;
+        if (outcome == FLOW_UNROUTED)
+                missed_note(p->gateway->missed, part->address);
+        free(part->address);
+        free(part);
         pending_unref(p);
+}
+
+static void deliver(PendingEvent *p, const char *address, const char *event, const char *dedup_key,
+                    const json_t *data)
+{
+        Part *part = mem_new(Part);
+
+        *part = (Part){p, mem_strdup(address)};
+        p->n_waiting++;
+        flow_deliver(p->gateway->engine, &(FlowDelivery){
+                                                 .address = address,
+                                                 .event = event,
+                                                 .dedup_key = dedup_key,
+                                                 .json = json_dump(data),
+                                                 .done = on_delivered,
+                                                 .userdata = part,
+                                         });
 }
 
 /* ---- reconciliation ----
@@ -96,15 +124,7 @@ static void deliver_part(PendingEvent *p, const char *address, const char *event
         _cleanup_free_ char *key = mem_printf("bridge:%s:%lld:%s", p->bridge_id, (long long) p->seq, address);
 
         json_put_int(data, "at_ms", json_int(p->frame, "at_ms", 0));
-        p->n_waiting++;
-        flow_deliver(p->gateway->engine, &(FlowDelivery){
-                                                 .address = address,
-                                                 .event = event,
-                                                 .dedup_key = key,
-                                                 .json = json_dump(data),
-                                                 .done = on_delivered,
-                                                 .userdata = p,
-                                         });
+        deliver(p, address, event, key, data);
         json_decref(data);
 }
 
@@ -241,6 +261,7 @@ void gateway_on_bridge_event(void *userdata, const BridgeEvent *event)
 {
         Gateway *g = userdata;
         _cleanup_free_ char *address = NULL, *name = NULL, *key = NULL;
+        PendingEvent *p;
 
         live_apply(g, event);
         if (event->seq == 0)
@@ -254,12 +275,7 @@ void gateway_on_bridge_event(void *userdata, const BridgeEvent *event)
         address = mem_printf("oc:%s", event->root_id);
         name = mem_printf("oc.%s", event->type);
         key = mem_printf("bridge:%s:%lld", event->bridge_id, (long long) event->seq);
-        flow_deliver(g->engine, &(FlowDelivery){
-                                        .address = address,
-                                        .event = name,
-                                        .dedup_key = key,
-                                        .json = json_dump(event->frame),
-                                        .done = on_delivered,
-                                        .userdata = pending_new(g, event),
-                                });
+        p = pending_new(g, event);
+        deliver(p, address, name, key, event->frame);
+        pending_unref(p);
 }

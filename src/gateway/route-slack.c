@@ -16,6 +16,7 @@ typedef struct PendingAck {
         int64_t since_us;
         json_t *in; /* kept while a notice may have to be said */
         char *if_unrouted, *dedup_key;
+        char *address;
 } PendingAck;
 
 static void pending_free(PendingAck *p)
@@ -23,6 +24,7 @@ static void pending_free(PendingAck *p)
         free(p->envelope_id);
         free(p->if_unrouted);
         free(p->dedup_key);
+        free(p->address);
         json_decref(p->in);
         free(p);
 }
@@ -58,6 +60,8 @@ static void on_delivered(void *userdata, FlowDelivered outcome)
                 deliver(p, &notice);
                 return;
         }
+        if (outcome == FLOW_UNROUTED)
+                missed_note(p->gateway->missed, p->address);
         acknowledge(p);
 }
 
@@ -100,6 +104,7 @@ void gateway_on_envelope(void *userdata, const SlackEnvelope *env)
                 acknowledge(p);
                 return;
         }
+        p->address = mem_strdup(plan.address);
         if (plan.if_unrouted) {
                 p->if_unrouted = take(plan.if_unrouted);
                 p->dedup_key = mem_strdup(plan.dedup_key);

@@ -316,6 +316,7 @@ static void gateway_deinit(Gateway *g)
         journal_free(g->journal); /* joins the writer, before the engine goes */
         flow_engine_free(g->engine);
         history_deinit(g);
+        missed_free(g->missed);
         lease_free(g->lease); /* nothing of ours is under way any more */
         loop_timer_free(g->identify_again);
         loop_timer_free(g->offline);
@@ -342,6 +343,7 @@ int gateway_serve(const GatewayConf *conf)
                 metrics_free(g.metrics);
                 return 1;
         }
+        g.missed = missed_new();
         signal(SIGPIPE, SIG_IGN);
         g.sigint = loop_signal_new(g.loop, SIGINT, on_signal, &g);
         g.sigterm = loop_signal_new(g.loop, SIGTERM, on_signal, &g);

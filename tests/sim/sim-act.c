@@ -162,9 +162,7 @@ static bool perform(Action *a, int n)
         return false;
 }
 
-/* What is said in a thread that the gateway does not know yet (its start comes late, or the answer to the
- * post of its first message is still out) is nobody's business there. */
-static bool is_early(const Action *a)
+bool act_is_unheard(const Action *a)
 {
         const Thread *t = &slack.threads[a->session];
         const OcSession *s = a->kind == ACT_FOREIGN ? opencode_session_of_thread(a->session) : NULL;
@@ -182,6 +180,5 @@ void act(void *userdata)
 
         a->done_ms = sim_now_ms();
         sim_trace("people: U%u: %s (action %d, session %d)", a->user, action_name(a->kind), n, a->session);
-        a->was_early = is_early(a);
         a->was_done = perform(a, n);
 }

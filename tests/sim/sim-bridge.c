@@ -181,6 +181,12 @@ static void on_reconcile(void *userdata)
         hold_and_send(frame, plugin.last_seq);
 }
 
+void bridge_say_reconcile(void)
+{
+        sim_after(OWNER_OPENCODE, sim_draw_ms(DRAW_NET, 5, 400), on_reconcile, NULL,
+                  (void *) (size_t) connection);
+}
+
 /* ---- acknowledgements ---- */
 
 static void on_acked(void *userdata)
@@ -315,8 +321,7 @@ static void on_connect(void *userdata)
         process_bridge_connected(plugin.bridge_id, true);
         for (size_t i = 0; i < plugin.n_held; i++)
                 to_gateway(json_incref(plugin.held[i].frame));
-        sim_after(OWNER_OPENCODE, sim_draw_ms(DRAW_NET, 5, 400), on_reconcile, NULL,
-                  (void *) (size_t) connection);
+        bridge_say_reconcile();
 }
 
 static void connect_soon(int64_t after_ms)

@@ -2,6 +2,7 @@
  * the wrong thread); here stand those of the end, and what "the end" is. */
 #include <stdio.h>
 
+#include "sim-act.h"
 #include "sim-journal.h"
 #include "sim-world.h"
 
@@ -232,7 +233,7 @@ static void check_prompt(const Action *a, int n)
                 return; /* Slack has given up, and tells the person */
         if (by_command && *slack.threads[a->session].ts)
                 return; /* its card says what became of it, and is looked at */
-        if (a->n_prompted == 0 && (is_start || !a->was_early) && !has_end_mark(a) && !a->was_deleted &&
+        if (a->n_prompted == 0 && (is_start || !act_is_unheard(a)) && !has_end_mark(a) && !a->was_deleted &&
             !a->n_responses && a->n_responses_failed < GESTURE_TRIES &&
             slack.threads[a->session].last_drop_ms < a->done_ms && !was_told(a->user, a->session, a->done_ms))
                 sim_fail("message without an outcome", "action %d of U%u in session %d", n, a->user,
@@ -262,17 +263,17 @@ static void check_action(const Action *a, int n)
                 check_answer(a, n);
                 break;
         case ACT_FOREIGN:
-                if (!a->was_early)
+                if (!act_is_unheard(a))
                         check_answer(a, n);
                 break;
         case ACT_BANG_STATUS:
         case ACT_BANG_HELP:
         case ACT_BANG_UNKNOWN:
-                if (a->was_acknowledged && !a->was_early && !was_told(a->user, a->session, a->done_ms))
+                if (a->was_acknowledged && !act_is_unheard(a) && !was_told(a->user, a->session, a->done_ms))
                         sim_fail("word without an answer", "action %d (%s)", n, action_name(a->kind));
                 break;
         case ACT_STRANGER:
-                if (a->was_acknowledged && !a->was_early && !was_told(STRANGER, a->session, a->done_ms))
+                if (a->was_acknowledged && !act_is_unheard(a) && !was_told(STRANGER, a->session, a->done_ms))
                         sim_fail("refusal not told", "action %d", n);
                 break;
         case ACT_COMMAND_LIST:

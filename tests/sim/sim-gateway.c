@@ -335,14 +335,24 @@ static void on_sockets_up(void *userdata)
                 process_sockets(true);
 }
 
+static void say_nothing_was_missed(void *owner, Ask *ask)
+{
+        (void) owner;
+        ask_ok(ask, json_pack("{s:b}", "missed", 0));
+}
+static const AskVerb forgetful_verb = {.name = GATEWAY_MISSED, .start = say_nothing_was_missed};
+
 static void add_verbs(Gateway *g)
 {
         for (const AskVerb *const *v = slack_verbs; *v; v++)
                 flow_engine_add_verb(g->engine, *v, g);
         for (const AskVerb *const *v = opencode_verbs; *v; v++)
                 flow_engine_add_verb(g->engine, *v, g);
-        for (const AskVerb *const *v = gateway_verbs; *v; v++)
-                flow_engine_add_verb(g->engine, *v, g);
+        for (const AskVerb *const *v = gateway_verbs; *v; v++) {
+                bool forgets = sim->mutation == MUTATION_LOSE_EARLY && str_equal((*v)->name, GATEWAY_MISSED);
+
+                flow_engine_add_verb(g->engine, forgets ? &forgetful_verb : *v, g);
+        }
 }
 
 static void start(void)
@@ -359,6 +369,7 @@ static void start(void)
         *g = (Gateway){.identity = identity, .conf = &conf, .metrics = metrics_new(), .defaults = defaults};
         loop_new(&g->loop);
         list_init(&g->pages);
+        g->missed = missed_new();
         g->journal = sim_journal_open(process.disk);
         flow_engine_new(
                 &g->engine, g->loop, g->journal, g->metrics,
@@ -435,6 +446,7 @@ static void stop(void)
         sim_journal_kill(g->journal);
         flow_engine_free(g->engine);
         history_deinit(g);
+        missed_free(g->missed);
         slack_web_stop();
         loop_timer_free(g->offline);
         metrics_free(g->metrics);

@@ -53,6 +53,7 @@ static const char *const mutations[N_MUTATIONS] = {
         [MUTATION_LOSE_INBOX] = "lose-inbox",
         [MUTATION_LEAK] = "leak",
         [MUTATION_LOSE_REPLY] = "lose-reply",
+        [MUTATION_LOSE_EARLY] = "lose-early",
 };
 
 static Shared *shared;

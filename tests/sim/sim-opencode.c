@@ -597,6 +597,14 @@ static json_t *perform_message(const json_t *command, const char **ret_code)
         return json_pack("{s:s, s:b}", "message_id", id, "already", already);
 }
 
+static json_t *perform_reconcile(const json_t *command, const char **ret_code)
+{
+        (void) command;
+        (void) ret_code;
+        bridge_say_reconcile();
+        return json_object();
+}
+
 bool opencode_store_prompt(const json_t *command)
 {
         OcSession *s = session_find(json_str(command, "session_id"));
@@ -614,7 +622,7 @@ json_t *opencode_perform(const json_t *command, const char **ret_code)
                 {"session.create", perform_create},     {"session.message", perform_message},
                 {"session.messages", perform_messages}, {"session.abort", perform_abort},
                 {"permission.reply", perform_reply},    {"question.reply", perform_reply},
-                {"question.reject", perform_reply},
+                {"question.reject", perform_reply},     {"reconcile", perform_reconcile},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)

@@ -181,6 +181,20 @@ static void draw_faults(Plan *p, int64_t until_ms)
         }
 }
 
+/* The answer to the post of a slash command's card gets lost, and somebody replies in the thread that only
+ * Slack knows yet. */
+static void draw_early_reply(Plan *p)
+{
+        const Action *start = &p->actions[draw((unsigned) p->n_actions)];
+        int64_t at_ms = start->at_ms;
+        int session = start->session;
+
+        if (start->kind != ACT_START || draw(2))
+                return;
+        add_fault(p, FAULT_LOST_AFTER, at_ms, 6000, 100);
+        draw_script(add_action(p, at_ms + 400 + draw(5000), ACT_REPLY, session)->script);
+}
+
 static int compare_actions(const void *a, const void *b)
 {
         const Action *x = a, *y = b;
@@ -278,6 +292,7 @@ void plan_make(Plan *ret, uint64_t seed, unsigned n_days)
                 for (size_t i = 0; i < ret->n_actions; i++)
                         last_ms = MAX2(last_ms, ret->actions[i].at_ms);
                 draw_faults(ret, last_ms + 20000);
+                draw_early_reply(ret);
         }
         sort_actions(ret);
         set_horizon(ret);

@@ -190,6 +190,7 @@ void bridge_opencode_down(void); /* the plugin's memory is gone */
 void bridge_opencode_up(void);
 void bridge_process_down(void);
 void bridge_process_up(void);
+void bridge_say_reconcile(void);
 bool bridge_is_settled(void);
 /* opencode.c answers commands: an owned result object, or NULL with the error's code. */
 json_t *opencode_perform(const json_t *command, const char **ret_code);

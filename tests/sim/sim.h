@@ -112,7 +112,6 @@ typedef struct Action {
 
         /* What became of it. */
         bool was_done;         /* it was possible: the thread was there */
-        bool was_early;        /* the gateway did not know the thread then */
         char ts[24];           /* of the person's message; "" = none */
         int64_t done_ms;       /* virtual */
         unsigned n_prompted;   /* messages in OpenCode with its tag */
@@ -226,5 +225,6 @@ enum {
         MUTATION_LOSE_INBOX,   /* what waits in an inbox is not read back after a restart */
         MUTATION_LEAK,         /* an answer goes to another thread */
         MUTATION_LOSE_REPLY,   /* a click's answer to OpenCode is dropped and said to be given */
+        MUTATION_LOSE_EARLY,   /* what was said before there was an address is never asked for */
         N_MUTATIONS
 };

@@ -59,6 +59,8 @@ static const AskVerb verbs[] = {
         {.name = GATEWAY_HTTP_ANSWER, .start = hold, .max_attempts = 1},
         {.name = SLACK_CHANNELS, .start = hold, .max_attempts = 1},
         {.name = GATEWAY_CATCH_UP, .start = hold, .max_attempts = 1},
+        {.name = GATEWAY_MISSED, .start = hold, .max_attempts = 1},
+        {.name = OPENCODE_RECONCILE, .start = hold, .max_attempts = 1},
         {.name = GATEWAY_CAUGHT_UP, .start = hold, .max_attempts = 1},
         {.name = WORKSPACE_CREATE, .start = hold, .max_attempts = 1},
         {.name = WORKSPACE_INSPECT, .start = hold, .max_attempts = 1},

@@ -95,6 +95,50 @@ static void test_stop_before_there_is_a_session_tells_what_is_not_sent(void **st
         assert_int_equal(desk_times(d, "\"ts\":\"101.1\",\"name\":\"octagonal_sign\""), 1);
 }
 
+/* Slack shows the card while the answer to its post is still out: who replies then is not routed to the
+ * session. */
+static void test_reply_before_the_thread_was_known_is_read(void **state)
+{
+        Desk *d = *state;
+
+        d->slack_answers = false;
+        desk_tell(d, "cmd:1", "session", "slack.start",
+                  "{'user':'U1','channel':'C1','text':'one','defaults':{'directory':'/repo'}}");
+        desk_end(d, desk_held(d, SLACK_POST, 0), ASK_OK, "{'ts':'200.9'}");
+        assert_string_equal(json_str(desk_held(d, GATEWAY_MISSED, 0)->args, "address"), "thread:C1:200.9");
+        assert_int_equal(desk_n_held(d, GATEWAY_CATCH_UP), 0);
+        desk_end(d, desk_held(d, GATEWAY_MISSED, 0), ASK_OK, "{'missed':true}");
+        assert_string_equal(json_str(desk_held(d, GATEWAY_CATCH_UP, 0)->args, "ts"), "200.9");
+        desk_tell(d, "thread:C1:200.9", NULL, "slack.message",
+                  "{'user':'U2','channel':'C1','ts':'201.1','text':'two','late':true}");
+        desk_end(d, desk_held(d, GATEWAY_CATCH_UP, 0), ASK_OK, "{'n_read':1,'n_new':1}");
+        desk_expect(d, "session", "data.queue.1.text", "two");
+        desk_expect(d, "session", "data.away", "(none)"); /* it has been said */
+}
+
+static void test_thread_of_which_nothing_was_missed_is_not_read(void **state)
+{
+        Desk *d = *state;
+
+        start(d);
+        desk_end(d, desk_held(d, GATEWAY_MISSED, 0), ASK_OK, "{'missed':false}");
+        assert_int_equal(desk_n_held(d, GATEWAY_CATCH_UP), 0);
+        assert_int_equal(desk_n_held(d, OPENCODE_RECONCILE), 0);
+}
+
+/* What its agent asks before OpenCode's answer has made the session ours is told again. */
+static void test_request_before_the_session_was_known_is_asked_for(void **state)
+{
+        Desk *d = *state;
+        _cleanup_json_ json_t *flow = NULL;
+
+        work(d, &flow);
+        assert_string_equal(json_str(desk_held(d, GATEWAY_MISSED, 1)->args, "address"), "oc:ses_1");
+        desk_end(d, desk_held(d, GATEWAY_MISSED, 1), ASK_OK, "{'missed':true}");
+        assert_int_equal(desk_n_held(d, OPENCODE_RECONCILE), 1);
+        assert_int_equal(desk_n_held(d, GATEWAY_CATCH_UP), 0);
+}
+
 /* The order to make it had been given: the session is there, and people may type in it. */
 static void test_session_that_was_made_after_a_stop_is_heard(void **state)
 {
@@ -262,6 +306,9 @@ int main(void)
                 TEST(test_two_turns_that_ended_unseen_are_both_answered),
                 TEST(test_deleted_session_does_not_keep_what_waits),
                 TEST(test_stop_before_there_is_a_session_tells_what_is_not_sent),
+                TEST(test_reply_before_the_thread_was_known_is_read),
+                TEST(test_thread_of_which_nothing_was_missed_is_not_read),
+                TEST(test_request_before_the_session_was_known_is_asked_for),
                 TEST(test_session_that_was_made_after_a_stop_is_heard),
                 TEST(test_stopped_and_begun_again_is_one_session),
                 TEST(test_permission_given_before_a_stop_is_told),

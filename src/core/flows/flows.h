@@ -78,5 +78,7 @@ extern const FlowKind *const core_flow_kinds[]; /* NULL-terminated, for the engi
  * `missing`: of `queued` those that are gone; `after`: the last one of the page before; `last`: the last one
  * in Slack's order. */
 #define GATEWAY_CATCH_UP "gateway.catch_up"
+/* {address} → {missed: bool}: whether something was said to that address before a flow had it. */
+#define GATEWAY_MISSED "gateway.missed"
 /* {} → {}: all that was wished for has been read. */
 #define GATEWAY_CAUGHT_UP "gateway.caught_up"

@@ -208,6 +208,7 @@ static FlowVerdict on_opening(Flow *f, const FlowEvent *ev)
         thread = session_thread(f);
         address = mem_printf("thread:%s:%s", thread.channel, thread.thread_ts);
         flow_address_add(f, address);
+        session_ask_missed(f, MISSED_THREAD, address);
         return flow_go(f, next_step(f));
 }
 static const FlowStep step_opening = {"opening", on_opening};
@@ -260,6 +261,7 @@ static void created(Flow *f, const json_t *session)
                 json_put_str(oc, "model", model);
         }
         flow_address_add(f, address);
+        session_ask_missed(f, MISSED_OPENCODE, address);
 }
 
 static FlowVerdict on_creating(Flow *f, const FlowEvent *ev)
