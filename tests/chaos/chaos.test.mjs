@@ -205,6 +205,7 @@ const TROUBLES = {
   },
   'OpenCode is cut off': () => world.opencode.cut(),
   'Slack cuts its sockets': () => world.slack.post('sockets', { action: 'kill' }),
+  'Slack resets its sockets': () => world.slack.post('sockets', { action: 'reset' }),
   'Slack refreshes its sockets': () => world.slack.post('sockets', { action: 'refresh' }),
   'Slack loses answers': () => world.slack.post('faults', [{ action: 'drop_response_after', times: 3 }]),
   'Slack fails after the effect': () => world.slack.post('faults', [{ action: 'http_500_after', times: 3 }]),

@@ -37,7 +37,8 @@ const TROUBLES = [
   [4, 'gateway and Slack', (lives) => Promise.all([lives.gateway.kill(), lives.slack.kill()])],
   [4, 'gateway and OpenCode', (lives) => Promise.all([lives.gateway.kill(), lives.opencode.kill()])],
   [7, 'bridge cut', (lives) => cut(lives)],
-  [7, 'sockets cut', (lives) => attempt(lives, (slack) => slack.post('sockets', { action: 'kill' }))],
+  [4, 'sockets cut', (lives) => sockets(lives, 'kill')],
+  [4, 'sockets reset', (lives) => sockets(lives, 'reset')],
 ];
 
 async function killGateway(lives, random) {
@@ -59,7 +60,7 @@ async function get(lives, path) {
 const working = (lives) => Promise.race([until('the gateway to work', () => get(lives, '/readyz'), SETTLE_MS, 50), lives.broken]);
 
 const cut = async (lives) => process.kill((await lives.opencode.up()).pid, 'SIGUSR2');
-const attempt = async (lives, act) => act(await lives.slack.up());
+const sockets = async (lives, action) => (await lives.slack.up()).post('sockets', { action });
 
 function choose(random) {
   let at = random() * TROUBLES.reduce((sum, [share]) => sum + share, 0);
@@ -78,7 +79,7 @@ async function settled(lives) {
 
 async function startWorld(name) {
   const lives = await startLives();
-  lives.settled = () => settled(lives);
+  Object.assign(lives, { settled: () => settled(lives), working: () => working(lives) });
   const slack = await lives.slack.up();
   await slack.post('switches', { retry_scale: 0.02, ack_timeout_ms: 1500 });
   lives.channels = [];

@@ -75,6 +75,7 @@ export class Talk {
     }
     for (let attempt = 1; ; attempt++) {
       const mark = this.#mark(`1.${attempt}`);
+      await this.lives.working(); // a command that nobody can hear is refused at once
       const told = await this.#try((slack) => slack.command(ANN, this.channel, '/opencode', `start ${this.#prompt('say', mark)}`));
       const find = async (slack) => (await this.#roots(slack, mark))[0];
       // Nobody said yes: it may have happened, or may still. A person would look; and then try again.
