@@ -267,8 +267,6 @@ static void plan_command(const IntakeContext *ctx, const json_t *in, IntakePlan 
         if (!refused && c.verb == COMMAND_START && strlen(c.rest) > ctx->max_text_bytes)
                 refused =
                         "That task is too long for one command. Put the text into a file of the repository and name it.";
-        if (!refused && c.verb == COMMAND_START && !*c.rest)
-                refused = "What shall I do? Say it behind the word: `start fix the failing login test`.";
         if (refused) {
                 intake_notice(in, key, refused, ret);
                 return;
@@ -277,10 +275,12 @@ static void plan_command(const IntakeContext *ctx, const json_t *in, IntakePlan 
         copy_to(ret->data, in, copied);
         if (c.verb == COMMAND_START) {
                 json_put_str(ret->data, "text", c.rest);
+                json_put_str(ret->data, "trigger_id", json_str_or(in, "trigger_id", ""));
+                json_object_set_new(ret->data, "at_once", json_true());
                 json_object_set(ret->data, "defaults", (json_t *) ctx->defaults);
         }
-        ret->kind = c.verb == COMMAND_START ? "session" : "command";
-        ret->event = c.verb == COMMAND_START ? "slack.start" : "slack.command";
+        ret->kind = c.verb == COMMAND_START ? "start" : "command";
+        ret->event = c.verb == COMMAND_START ? "start.asked" : "slack.command";
         ret->address = mem_strdup(key);
         ret->dedup_key = mem_strdup(key);
 }
@@ -333,14 +333,62 @@ static void plan_view(const IntakeContext *ctx, const json_t *in, IntakePlan *re
                 mem_printf("view:%s:%s", json_str_or(in, "view_id", ""), json_str_or(in, "hash", ""));
 }
 
+/* Closed unsent: what stood in it is kept by its flow. */
+static void plan_closed(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
+{
+        plan_click(ctx, in, json_str_or(in, "ref", ""), json_str_or(in, "callback_id", ""), "slack.closed",
+                   ret);
+        free(take(ret->if_unrouted)); /* nobody clicked on anything */
+        ret->dedup_key = mem_printf("closed:%s", json_str_or(in, "view_id", ""));
+}
+
+/* The address of a message in Slack, as chat.getPermalink says it, without a call. Owned; NULL = unknown. */
+static char *link_to(const IntakeContext *ctx, const json_t *in)
+{
+        const char *ts = json_str_or(in, "ts", ""), *thread_ts = json_str(in, "thread_ts"),
+                   *channel = json_str(in, "channel");
+        _cleanup_free_ char *thread =
+                thread_ts && !str_equal(thread_ts, ts) ? mem_printf("?thread_ts=%s", thread_ts) : NULL;
+
+        if (!ctx->workspace_url || !*ts || !channel)
+                return NULL;
+        return mem_printf("%sarchives/%s/p%.*s%s%s", ctx->workspace_url, channel, (int) strcspn(ts, "."), ts,
+                          strchr(ts, '.') ? strchr(ts, '.') + 1 : "", thread ? thread : "");
+}
+
+static void plan_shortcut(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
+{
+        static const char *const copied[] = {"user", "channel", "text", "trigger_id", "response_url", NULL};
+        const char *refused = refusal(ctx, in);
+        _cleanup_free_ char *link = link_to(ctx, in);
+
+        if (!str_starts_with(json_str_or(in, "callback_id", ""), "start."))
+                return;
+        ret->kind = "start";
+        ret->event = "start.asked";
+        ret->address = mem_printf("cut:%s", json_str_or(in, "trigger_id", ""));
+        ret->dedup_key = mem_strdup(ret->address);
+        ret->data = json_object();
+        copy_to(ret->data, in, copied);
+        if (strlen(json_str_or(in, "text", "")) > ctx->max_text_bytes)
+                json_put_str(ret->data, "text", "");
+        if (link)
+                json_put_str(ret->data, "link", link);
+        json_object_set(ret->data, "defaults", (json_t *) ctx->defaults);
+        json_object_set_new(ret->data, "allowed", json_boolean(!refused));
+        if (refused)
+                json_put_str(ret->data, "why", refused);
+}
+
 void intake_decide(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
 {
         static const struct {
                 const char *type;
                 void (*plan)(const IntakeContext *ctx, const json_t *in, IntakePlan *ret);
         } plans[] = {
-                {"message", plan_message}, {"edited", plan_edited}, {"deleted", plan_deleted},
-                {"command", plan_command}, {"action", plan_action}, {"view", plan_view},
+                {"message", plan_message}, {"edited", plan_edited},     {"deleted", plan_deleted},
+                {"command", plan_command}, {"action", plan_action},     {"view", plan_view},
+                {"closed", plan_closed},   {"shortcut", plan_shortcut},
         };
         const char *type = json_str_or(in, "type", "");
 

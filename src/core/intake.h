@@ -18,6 +18,7 @@ typedef struct IntakeContext {
         const char *const *allow_channels; /* likewise */
         const char *const *approvers;      /* who may answer permissions; empty = everybody allowed */
         const json_t *defaults; /* {directory, agent, model, web_url, command, queue_max} for new sessions */
+        const char *workspace_url; /* "https://acme.slack.com/"; NULL until it is known */
         size_t max_text_bytes;
         bool doubt; /* something may have been said that was not heard: what comes now is marked "doubt" */
 } IntakeContext;

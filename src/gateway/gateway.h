@@ -83,6 +83,10 @@ void live_deinit(Gateway *g);
 extern const AskVerb gateway_catch_up_verb;
 void history_deinit(Gateway *g); /* after the engine: nothing is delivered any more */
 
+/* offer.c: what a task can be about, as core/flows/flows.h says of GATEWAY_OFFER. Owned. */
+json_t *gateway_offer(Gateway *g);
+extern const AskVerb gateway_offer_verb;
+
 /* asks.c: the verbs of the composition root. */
 extern const AskVerb *const gateway_verbs[]; /* NULL-terminated; owner: Gateway */
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "connectors/slack/inbound.h"
+#include "core/start-form.h"
 
 /* An envelope that waits for its commit. */
 typedef struct PendingAck {
@@ -29,15 +30,39 @@ static void pending_free(PendingAck *p)
         free(p);
 }
 
-static void acknowledge(PendingAck *p)
+static void acknowledge_with(PendingAck *p, const char *payload)
 {
         Gateway *g = p->gateway;
 
         FAILPOINT("slack.before_ack");
-        slack_socket_ack(g->sockets, p->socket, p->envelope_id, NULL);
+        slack_socket_ack(g->sockets, p->socket, p->envelope_id, payload);
         FAILPOINT("slack.after_ack");
         metric_observe_ms(g->m.ack_ms, (double) (clock_monotonic_us() - p->since_us) / 1000);
         pending_free(p);
+}
+
+static void acknowledge(PendingAck *p)
+{
+        acknowledge_with(p, NULL);
+}
+
+/* What a form has to be told at once: what is wrong with it, what a select of it offers. True when that was
+ * all. */
+static bool answer(PendingAck *p, const json_t *in)
+{
+        Gateway *g = p->gateway;
+        _cleanup_json_ json_t *offer = NULL, *payload = NULL;
+        _cleanup_free_ char *text = NULL;
+
+        if (!str_equal(json_str(in, "callback_id"), START_FORM))
+                return false;
+        offer = gateway_offer(g);
+        payload = start_form_answer(in, offer, g->intake.allow_channels);
+        if (!payload)
+                return false;
+        text = json_dump(payload);
+        acknowledge_with(p, text);
+        return true;
 }
 
 static void deliver(PendingAck *p, IntakePlan *plan);
@@ -99,6 +124,8 @@ void gateway_on_envelope(void *userdata, const SlackEnvelope *env)
                 acknowledge(p);
                 return;
         }
+        if (answer(p, in))
+                return;
         intake_decide(&g->intake, in, &plan);
         if (!plan.address) {
                 acknowledge(p);

@@ -91,6 +91,7 @@ static void on_identity(void *userdata, const SlackWebResult *result)
         if (result->outcome == SLACK_WEB_OK) {
                 g->identity = json_deep_copy(result->body);
                 g->intake.bot_user = json_str_or(g->identity, "user_id", "");
+                g->intake.workspace_url = json_str(g->identity, "url");
                 log_info("gateway", "signed in to Slack as %s (%s) in %s",
                          json_str_or(g->identity, "user", "?"), g->intake.bot_user,
                          json_str_or(g->identity, "team", "?"));
@@ -213,6 +214,7 @@ static void add_verbs(Gateway *g)
                 flow_engine_add_verb(g->engine, *v, g->bridge);
         for (const AskVerb *const *v = gateway_verbs; *v; v++)
                 flow_engine_add_verb(g->engine, *v, g);
+        flow_engine_add_verb(g->engine, &gateway_offer_verb, g);
 }
 
 static int start_slack(Gateway *g)

@@ -165,7 +165,7 @@ test('help, status, list, and words that do not exist', async () => {
   await world.slack.command(BOB, GENERAL, '/opencode', 'status');
   await world.slack.command(BOB, GENERAL, '/opencode', 'dance');
   await world.slack.command(BOB, GENERAL, '/opencode', 'start');
-  await told(/What shall I do/);
+  await world.slack.waitFor((s) => s.views.find((v) => v.user === BOB && v.view.callback_id === 'start.form'), { what: 'the form' });
   const thread = await world.start('say:ok');
   await thread.says(/^ok/m);
   await thread.reply('!help');

@@ -353,6 +353,7 @@ static void add_verbs(Gateway *g)
 
                 flow_engine_add_verb(g->engine, forgets ? &forgetful_verb : *v, g);
         }
+        flow_engine_add_verb(g->engine, &gateway_offer_verb, g);
 }
 
 static void start(void)

@@ -267,7 +267,14 @@ static void check_element(Check *c, const json_t *element, bool in_input)
                 check_options(c, element, 10);
         else if (str_equal(type, "static_select") || str_equal(type, "multi_static_select"))
                 check_options(c, element, 100);
-        else if (in_input && str_equal(type, "plain_text_input")) {
+        else if (str_equal(type, "external_select") || str_equal(type, "multi_external_select")) {
+                if (json_object_get(element, "options"))
+                        complain(c, "an external select has no options", element);
+        } else if (str_equal(type, "conversations_select")) {
+                if (json_object_get(element, "initial_conversation") &&
+                    json_bool(element, "default_to_current_conversation"))
+                        complain(c, "two initial conversations", element);
+        } else if (in_input && str_equal(type, "plain_text_input")) {
                 if (json_int(element, "max_length", 3000) > 3000)
                         complain(c, "max_length", element);
         } else

@@ -56,6 +56,7 @@ static const AskVerb verbs[] = {
         {.name = OPENCODE_QUESTION_REPLY, .start = hold, .max_attempts = 1},
         {.name = OPENCODE_QUESTION_REJECT, .start = hold, .max_attempts = 1},
         {.name = GATEWAY_SESSIONS, .start = hold, .max_attempts = 1},
+        {.name = GATEWAY_OFFER, .start = hold, .max_attempts = 1},
         {.name = GATEWAY_HTTP_ANSWER, .start = hold, .max_attempts = 1},
         {.name = SLACK_CHANNELS, .start = hold, .max_attempts = 1},
         {.name = GATEWAY_CATCH_UP, .start = hold, .max_attempts = 1},

@@ -148,10 +148,12 @@ static const Case late[] = {
 #define VIEW                                                                                                 \
         "'type':'view','team':'T1','user':'ANN','view_id':'V1','hash':'h','ref':'00aa','callback_id':'permission.deny_reason','values':{'a':1}"
 
+#define SHORTCUT "'type':'shortcut','team':'T1','user':'ANN','trigger_id':'7.8'"
+
 static const Case interactions[] = {
         {.in = "{" COMMAND ",'text':'start fix it'}",
-         .plan = "{'address':'cmd:7.8','kind':'session','event':'slack.start','key':'cmd:7.8','data':{'user':'ANN','channel':'C1',"
-                 "'text':'fix it','response_url':'https://r','defaults':{'directory':'/r'}}}"},
+         .plan = "{'address':'cmd:7.8','kind':'start','event':'start.asked','key':'cmd:7.8','data':{'user':'ANN','channel':'C1',"
+                 "'text':'fix it','at_once':true,'trigger_id':'7.8','response_url':'https://r','defaults':{'directory':'/r'}}}"},
         {.in = "{" COMMAND ",'text':'status'}",
          .plan = "{'address':'cmd:7.8','kind':'command','event':'slack.command','key':'cmd:7.8',"
                  "'data':{'user':'ANN','text':'status','command':'/opencode','response_url':'https://r'}}"},
@@ -159,7 +161,8 @@ static const Case interactions[] = {
          .plan = "{'address':'cmd:7.8','kind':'command','event':'slack.command','key':'cmd:7.8','data':{}}"},
         {.in = "{" COMMAND ",'text':'dance'}",
          .plan = "{'address':'cmd:7.8','kind':'command','event':'slack.command','key':'cmd:7.8','data':{'text':'dance'}}"},
-        {.in = "{" COMMAND ",'text':'start'}", .plan = NOTICE("cmd:7.8"), .told = "What shall I do?"},
+        {.in = "{" COMMAND ",'text':'start'}",
+         .plan = "{'address':'cmd:7.8','kind':'start','event':'start.asked','key':'cmd:7.8','data':{'text':''}}"},
         {.in = "{" COMMAND ",'text':'start 0123456789012345678901234567890123456789x'}",
          .plan = NOTICE("cmd:7.8"),
          .told = "That task is too long"},
@@ -191,6 +194,23 @@ static const Case interactions[] = {
          .plan = "{'address':'flow:00aa','event':'slack.action','key':'act:BOB:2.2:session.stop:4.4','data':{'allowed':false}}",
          .told = NOT_LISTED,
          .rules = ANN_ONLY},
+        /* shortcuts, and what a form says without being sent */
+        {.in = "{" SHORTCUT ",'callback_id':'start.task','text':''}",
+         .plan = "{'address':'cut:7.8','kind':'start','event':'start.asked','key':'cut:7.8',"
+                 "'data':{'user':'ANN','trigger_id':'7.8','text':'','allowed':true,'defaults':{'directory':'/r'}}}"},
+        {.in = "{" SHORTCUT
+               ",'callback_id':'start.from_message','channel':'C1','ts':'1.000002','thread_ts':'1.000001','text':'it broke','response_url':'https://r'}",
+         .plan = "{'address':'cut:7.8','kind':'start','event':'start.asked','key':'cut:7.8','data':{'channel':'C1','text':'it broke',"
+                 "'response_url':'https://r','link':'https://acme.slack.com/archives/C1/p1000002?thread_ts=1.000001'}}"},
+        {.in = "{" SHORTCUT ",'callback_id':'start.from_message','channel':'C2','ts':'1.000002','text':'x'}",
+         .plan = "{'address':'cut:7.8','kind':'start','event':'start.asked','key':'cut:7.8','data':{'allowed':false}}",
+         .told = NOT_HERE,
+         .rules = C1_ONLY},
+        {.in = "{" SHORTCUT ",'callback_id':'of.another.app','text':''}", .plan = ""},
+        {.in = "{'type':'closed','user':'ANN','view_id':'V1','ref':'00aa','callback_id':'start.form','values':{'a':1}}",
+         .plan = "{'address':'flow:00aa','event':'slack.closed','key':'closed:V1','data':{'user':'ANN','values':{'a':1}}}"},
+        {.in = "{'type':'suggest','user':'ANN','view_id':'V1','ref':'00aa','block_id':'project','query':'x'}",
+         .plan = ""},
         /* forms */
         {.in = "{" VIEW "}",
          .plan = "{'address':'flow:00aa','event':'slack.view','key':'view:V1:h',"
@@ -250,6 +270,7 @@ static void check(const Case *cases, size_t n)
                 IntakeContext ctx = {
                         .bot_user = "BOT",
                         .command = "/opencode",
+                        .workspace_url = "https://acme.slack.com/",
                         .allow_users = c->rules == ANN_ONLY ? ann : none,
                         .allow_channels = c->rules == C1_ONLY ? c1 : NULL,
                         .approvers = c->rules == ANN_APPROVES ? ann : none,

@@ -92,12 +92,53 @@ static const char *const interactive_paths[N_I] = {
         [I_VIEW_METADATA] = "view.private_metadata",
         [I_VIEW_VALUES] = "view.state.values",
 };
-_Static_assert((int) N_E <= JSON_SCAN_PATHS_MAX && (int) N_I <= JSON_SCAN_PATHS_MAX,
+/* What is neither a click nor a form that was sent: shortcuts, a form that was closed, a select that asks
+ * what it offers. Rare, and hence looked at a second time. */
+enum {
+        R_TEAM,
+        R_USER,
+        R_CHANNEL,
+        R_CALLBACK,
+        R_TRIGGER_ID,
+        R_RESPONSE_URL,
+        R_TS,
+        R_THREAD_TS,
+        R_TEXT,
+        R_VIEW_ID,
+        R_VIEW_CALLBACK,
+        R_VIEW_METADATA,
+        R_VIEW_VALUES,
+        R_BLOCK_ID,
+        R_VALUE,
+        N_R
+};
+static const char *const rare_paths[N_R] = {
+        [R_TEAM] = "team.id",
+        [R_USER] = "user.id",
+        [R_CHANNEL] = "channel.id",
+        [R_CALLBACK] = "callback_id",
+        [R_TRIGGER_ID] = "trigger_id",
+        [R_RESPONSE_URL] = "response_url",
+        [R_TS] = "message_ts",
+        [R_THREAD_TS] = "message.thread_ts",
+        [R_TEXT] = "message.text",
+        [R_VIEW_ID] = "view.id",
+        [R_VIEW_CALLBACK] = "view.callback_id",
+        [R_VIEW_METADATA] = "view.private_metadata",
+        [R_VIEW_VALUES] = "view.state.values",
+        [R_BLOCK_ID] = "block_id",
+        [R_VALUE] = "value",
+};
+static const char *const home_paths[] = {"event.tab", "event.event_ts"};
+_Static_assert((int) N_E <= JSON_SCAN_PATHS_MAX && (int) N_I <= JSON_SCAN_PATHS_MAX &&
+                       (int) N_R <= JSON_SCAN_PATHS_MAX,
                "the scanner takes all paths");
 
 typedef struct Payload {
         const char *const *paths;
         JsonSlice parts[JSON_SCAN_PATHS_MAX];
+        const char *text; /* for a second look */
+        size_t n_text;
 } Payload;
 
 /* A string of the payload that goes into the result, when it is there. */
@@ -249,6 +290,24 @@ static json_t *deleted(const Payload *p, char **ret_error)
         return out;
 }
 
+/* Somebody looks at a tab of the app: "home", "messages", "about". */
+static json_t *home_opened(const Payload *p, char **ret_error)
+{
+        static const Need needs[] = {{E_USER, 64}};
+        static const Copy copies[] = {{"team", E_TEAM}, {"user", E_USER}, {"channel", E_CHANNEL}};
+        static const Copy more[] = {{"tab", 0}, {"event_ts", 1}};
+        Payload again = {.paths = home_paths};
+        json_t *out;
+
+        if (!has_all(p, needs, ret_error))
+                return NULL;
+        out = new_of("home");
+        copy_all(out, p, copies);
+        json_scan(p->text, p->n_text, home_paths, ELEMENTSOF(home_paths), again.parts);
+        copy_all(out, &again, more);
+        return out;
+}
+
 static json_t *event(const Payload *p, char **ret_error)
 {
         const JsonSlice *type = &p->parts[E_EVENT_TYPE];
@@ -259,6 +318,8 @@ static json_t *event(const Payload *p, char **ret_error)
                 *ret_error = mem_strdup("payload.event.type is missing");
                 return NULL;
         }
+        if (json_slice_equal(type, "app_home_opened"))
+                return home_opened(p, ret_error);
         if (!json_slice_equal(type, "message") && !json_slice_equal(type, "app_mention"))
                 return other_of(type, "event");
         if (json_slice_equal(&p->parts[E_SUBTYPE], "message_changed"))
@@ -394,12 +455,87 @@ static json_t *view(const Payload *p, char **ret_error)
         return out;
 }
 
+/* A shortcut: of a message ("ts", its "text") or of the whole workspace. */
+static json_t *shortcut(const Payload *p, char **ret_error)
+{
+        static const Need needs[] = {{R_USER, 64}, {R_CALLBACK, 255}, {R_TRIGGER_ID, 256}};
+        static const Copy copies[] = {
+                {"team", R_TEAM},
+                {"user", R_USER},
+                {"channel", R_CHANNEL},
+                {"callback_id", R_CALLBACK},
+                {"trigger_id", R_TRIGGER_ID},
+                {"response_url", R_RESPONSE_URL},
+                {"ts", R_TS},
+                {"thread_ts", R_THREAD_TS},
+        };
+        _cleanup_json_ json_t *text = NULL;
+        json_t *out;
+
+        if (!has_all(p, needs, ret_error))
+                return NULL;
+        out = new_of("shortcut");
+        copy_all(out, p, copies);
+        text = json_from_slice(&p->parts[R_TEXT]);
+        put_text(out, text);
+        return out;
+}
+
+static json_t *closed(const Payload *p, char **ret_error)
+{
+        static const Need needs[] = {{R_USER, 64}, {R_VIEW_ID, 255}, {R_VIEW_CALLBACK, 255}};
+        static const Copy copies[] = {{"team", R_TEAM},
+                                      {"user", R_USER},
+                                      {"view_id", R_VIEW_ID},
+                                      {"callback_id", R_VIEW_CALLBACK},
+                                      {"ref", R_VIEW_METADATA}};
+        json_t *out;
+
+        if (!has_all(p, needs, ret_error))
+                return NULL;
+        out = new_of("closed");
+        copy_all(out, p, copies);
+        put_values(out, &p->parts[R_VIEW_VALUES]);
+        return out;
+}
+
+/* A select of a form asks what there is; it is answered in the acknowledgement. */
+static json_t *suggestion(const Payload *p, char **ret_error)
+{
+        static const Need needs[] = {{R_USER, 64}, {R_BLOCK_ID, 255}};
+        static const Copy copies[] = {{"team", R_TEAM},         {"user", R_USER},
+                                      {"view_id", R_VIEW_ID},   {"callback_id", R_VIEW_CALLBACK},
+                                      {"ref", R_VIEW_METADATA}, {"block_id", R_BLOCK_ID},
+                                      {"query", R_VALUE}};
+        json_t *out;
+
+        if (!has_all(p, needs, ret_error))
+                return NULL;
+        out = new_of("suggest");
+        copy_all(out, p, copies);
+        return out;
+}
+
 static json_t *interactive(const Payload *p, char **ret_error)
 {
+        static const struct {
+                const char *type;
+                json_t *(*read)(const Payload *p, char **ret_error);
+        } rare[] = {{"shortcut", shortcut},
+                    {"message_action", shortcut},
+                    {"view_closed", closed},
+                    {"block_suggestion", suggestion}};
+        Payload again = {.paths = rare_paths};
+
         if (json_slice_equal(&p->parts[I_TYPE], "block_actions"))
                 return action(p, ret_error);
         if (json_slice_equal(&p->parts[I_TYPE], "view_submission"))
                 return view(p, ret_error);
+        for (size_t i = 0; i < ELEMENTSOF(rare); i++)
+                if (json_slice_equal(&p->parts[I_TYPE], rare[i].type)) {
+                        json_scan(p->text, p->n_text, rare_paths, N_R, again.parts);
+                        return rare[i].read(&again, ret_error);
+                }
         return other_of(&p->parts[I_TYPE], "interactive without a type");
 }
 
@@ -414,7 +550,7 @@ json_t *slack_inbound(SlackEnvelopeType type, const char *payload, size_t n_payl
                 [SLACK_ENVELOPE_COMMAND] = {command, command_paths, N_C},
                 [SLACK_ENVELOPE_INTERACTIVE] = {interactive, interactive_paths, N_I},
         };
-        Payload p = {.paths = kinds[type].paths};
+        Payload p = {.paths = kinds[type].paths, .text = payload, .n_text = n_payload};
         size_t offset = 0;
 
         if (!json_scan(payload, n_payload, p.paths, kinds[type].n_paths, p.parts)) {

@@ -6,6 +6,7 @@
  * | session    | thread                         | thread:<channel>:<ts>, oc:<OpenCode session id>        |
  * | permission | permission request             | perm:<OpenCode request id>, http:<request_id>          |
  * | question   | question request               | que:<OpenCode request id>                              |
+ * | start      | task on its way to a session   | cmd:<trigger id>, cut:<trigger id>, edit:<session>:<user> |
  * | command    | slash command that is a query  | cmd:<trigger id>                                       |
  * | notice     | refusal or explanation         | notice:<dedup key>                                     |
  * | catchup    | workspace                      | catchup:slack                                          |
@@ -22,6 +23,9 @@
  *   slack.stale     {user, channel, ts, text}                 … found there, and too old
  *   slack.action    {user, channel, ts, action_id, value, trigger_id, response_url, values, allowed, why}
  *   slack.view      {user, callback_id, values, allowed, why}
+ *   slack.closed    {user, callback_id, values}               … a form that was closed unsent
+ *   start.asked     {user, channel?, text, trigger_id?, response_url?, link?, at_once?, defaults}
+ *                   a task; at_once: it begins without a form when nothing has to be asked
  *   slack.command   {user, channel, command, text, response_url}
  *   notice.say      {text, emoji, response_url | user, channel, thread_ts}
  *   notice.offer    {channel, thread_ts, user, said_ts, said?, why, label,
@@ -38,6 +42,9 @@
  *   workspace.progress {phase, repository, index, total, percent?, bytes?}   a hint, never stored
  * Events among flows:
  *   session.stop    {user}            command → session
+ *   start.edit      {session, user, channel, thread_ts, values, trigger_id, response_url}   session → start
+ *   start.opened    {}, start.failed {why}            session → start: its thread is there, or will not be
+ *   session.edited  {user, task, routing}             start → session
  *   session.cleanup {user}            command → session: its workspace is to be removed
  *   cleanup.begin   {user, channel, thread_ts, session, workspace}   session → cleanup
  *   session.cleaned {path}            cleanup → session: it is removed
@@ -57,6 +64,7 @@
 extern const FlowKind flow_kind_session;
 extern const FlowKind flow_kind_permission;
 extern const FlowKind flow_kind_question;
+extern const FlowKind flow_kind_start;
 extern const FlowKind flow_kind_command;
 extern const FlowKind flow_kind_notice;
 extern const FlowKind flow_kind_catchup;
@@ -70,6 +78,9 @@ extern const FlowKind *const core_flow_kinds[]; /* NULL-terminated, for the engi
 /* {request_id, status, message?, answered_by?} → {}: completes a waiting POST /api/opencode/permission, if
  * there is one; harmless twice, because the caller that comes again is answered again from the flow. */
 #define GATEWAY_HTTP_ANSWER "gateway.http_answer"
+/* {} → what a task can be about (core/start-form.h): {repositories: [{name}], projects: [{id, title, status,
+ * category, repositories, active}], project_list, complete, models: [{name, model}]}. From memory. */
+#define GATEWAY_OFFER "gateway.offer"
 /* One page of a channel's history (without `ts`) or of a thread, given to the intake message by message.
  *   {channel, is_direct?, ts?, oldest, from, fresh, cursor?, queued?: [ts], after?} →
  *   {n_read, n_new, concerned: [thread ts], threads: [ts], missing: [ts], last, next_cursor}

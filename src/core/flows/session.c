@@ -22,6 +22,7 @@
 #include "core/session-opencode.h"
 #include "core/session-requests.h"
 #include "core/session-talk.h"
+#include "core/session-task.h"
 #include "core/session-turn.h"
 #include "core/session-workspace.h"
 #include "core/session.h"
@@ -74,6 +75,8 @@ static FlowVerdict on_common(Flow *f, const FlowEvent *ev)
                 v = session_take_request_event(f, ev);
         if (v == FLOW_IGNORE)
                 v = session_take_away_event(f, ev);
+        if (v == FLOW_IGNORE)
+                v = session_take_task_event(f, ev);
         if (v != FLOW_IGNORE)
                 return v;
         if (flow_event_is(ev, "slack.edited"))
@@ -147,7 +150,8 @@ static void begin(Flow *f, const FlowEvent *ev)
         for (size_t i = 0; i < ELEMENTSOF(copied); i++)
                 if (json_at(ev->data, copied[i]))
                         json_object_set_new(data, copied[i], json_deep_copy(json_at(ev->data, copied[i])));
-        json_put_str(data, "title", title);
+        if (!session_task_begin(f, ev))
+                json_put_str(data, "title", title);
         json_put_int(data, "started_ms", flow_now_ms(f));
         json_object_set_new(data, "card_is_root", json_boolean(!json_str(data, "thread_ts")));
         json_object_set_new(data, "oc", json_object());
@@ -171,6 +175,8 @@ static FlowVerdict opening_failed(Flow *f)
                                    ? "Invite me to this channel and try again."
                                    : "Try again, or ask your operator to look at the gateway's log.");
 
+        if (session_tell_form(f, text))
+                return FLOW_FAILED;
         if (response_url)
                 say_response(f, response_url, card_notice(":warning:", text));
         else
@@ -208,6 +214,7 @@ static FlowVerdict on_opening(Flow *f, const FlowEvent *ev)
         thread = session_thread(f);
         address = mem_printf("thread:%s:%s", thread.channel, thread.thread_ts);
         flow_address_add(f, address);
+        session_tell_form(f, NULL);
         session_ask_missed(f, MISSED_THREAD, address);
         return flow_go(f, next_step(f));
 }
