@@ -2,10 +2,11 @@
 // people work. After every round it is quiet, and all of it must add up: every word of a person has one outcome that can
 // be seen, OpenCode was asked once, nothing was posted twice, and every answer counted once.
 //
-//   CHAOS_ROUNDS   rounds of a hundred kills (1); of twenty in PostgreSQL, where a gateway that was killed has its lease
-//                  for six seconds more
+//   CHAOS_ROUNDS   rounds of a hundred kills (1); of twenty with the real OpenCode, which takes seconds to start, and in
+//                  PostgreSQL, where a gateway that was killed has its lease for six seconds more
 //   CHAOS_SEED     chooses victims, moments, and what people do
 //   CHAOS_JOURNAL  sqlite, or postgres: a server that the test starts
+//   CHAOS_OPENCODE played (by a process that keeps what OpenCode keeps, and starts quickly), or real
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,10 +22,11 @@ const SEED = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
 const JOURNAL = process.env.CHAOS_JOURNAL ?? 'sqlite';
 if (JOURNAL === 'postgres') process.env.TEST_DATABASE = 'postgres';
 
-const KILLS_PER_ROUND = JOURNAL === 'postgres' ? 20 : 100;
+const REAL = process.env.CHAOS_OPENCODE === 'real';
+const KILLS_PER_ROUND = REAL || JOURNAL === 'postgres' ? 20 : 100;
 const ROUNDS_PER_WORLD = 3; // then a new one: the API lists 200 flows, and what has piled up slows down the rest
 const PEOPLE = 4;
-const PAUSE_MS = [20, 300];
+const PAUSE_MS = REAL ? [100, 3000] : [20, 300];
 const LONG_LIFE = 0.7; // of the gateway's lives in PostgreSQL: they are not ended before they have the lease
 const SETTLE_MS = 300_000;
 const AT_REST = new Set(['idle', 'failed', 'stopped']);
@@ -36,7 +38,7 @@ const TROUBLES = [
   [14, 'Slack', (lives) => lives.slack.kill()],
   [4, 'gateway and Slack', (lives) => Promise.all([lives.gateway.kill(), lives.slack.kill()])],
   [4, 'gateway and OpenCode', (lives) => Promise.all([lives.gateway.kill(), lives.opencode.kill()])],
-  [7, 'bridge cut', (lives) => cut(lives)],
+  ...(REAL ? [] : [[7, 'bridge cut', (lives) => cut(lives)]]), // the real one is cut off by the deaths around it
   [4, 'sockets cut', (lives) => sockets(lives, 'kill')],
   [4, 'sockets reset', (lives) => sockets(lives, 'reset')],
 ];
@@ -78,7 +80,7 @@ async function settled(lives) {
 }
 
 async function startWorld(name) {
-  const lives = await startLives();
+  const lives = await startLives({ real: REAL });
   Object.assign(lives, { settled: () => settled(lives), working: () => working(lives) });
   const slack = await lives.slack.up();
   await slack.post('switches', { retry_scale: 0.02, ack_timeout_ms: 1500 });
@@ -120,7 +122,7 @@ async function checkWorld(lives) {
     until('every session to rest', async () => (await gateway.sessions()).every((s) => AT_REST.has(s.state)), SETTLE_MS, 100),
     lives.broken,
   ]);
-  const truth = lives.truth();
+  const truth = await lives.truth();
   assert.deepEqual(truth.violations, [], 'the contract of the bridge was kept on both sides');
   const answered = truth.replies.map((r) => r.id);
   assert.equal(new Set(answered).size, answered.length, 'no request was answered twice');
@@ -153,7 +155,7 @@ async function playRound(lives, round, totals) {
   totals.talks += talks.length;
 }
 
-test(`${ROUNDS} rounds of ${KILLS_PER_ROUND} kills, journal in ${JOURNAL} (seed ${SEED})`, async (t) => {
+test(`${ROUNDS} rounds of ${KILLS_PER_ROUND} kills, journal in ${JOURNAL}, ${REAL ? 'the real' : 'a played'} OpenCode (seed ${SEED})`, async (t) => {
   const totals = { kills: 0, talks: 0, answered: 0, failed: 0, doubtful: 0, clicks: 0, troubles: {} };
   const began = Date.now();
   let lives, before = 0, round = 0;

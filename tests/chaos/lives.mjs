@@ -6,14 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { prepareSample } from '../../demo/prepare.mjs';
 import { autopsy, keepCores } from '../crash/autopsy.mjs';
 import { Child, until } from '../harness/child.mjs';
 import { gatewayBin, startGateway } from '../harness/gateway.mjs';
 import { startLocalSlack } from '../harness/localslack.mjs';
-import { freePort } from '../harness/opencode.mjs';
+import { startModel } from '../harness/model.mjs';
+import { freePort, startOpenCode } from '../harness/opencode.mjs';
 import { readKept } from './kept.mjs';
 
 const OPENCODE = fileURLToPath(new URL('opencode-child.mjs', import.meta.url));
+const PLUGIN = fileURLToPath(new URL('../../plugin/dist/bridge.js', import.meta.url));
 const TOKEN = 'bridge-token-of-the-tests';
 const LOGS_KEPT = 4; // of the lives that ended last
 const UP_MS = 60_000;
@@ -89,12 +92,62 @@ class Lives {
   }
 }
 
-/** A gateway, a localslack that remembers, and a played OpenCode with its plugin, as processes. */
-export async function startLives({ gatewayEnv = {} } = {}) {
+/** OpenCode and its plugin, played by a process of ours. */
+function playedOpenCode({ scratch, gatewayUrl }) {
+  const kept = join(scratch, 'opencode.jsonl');
+  return {
+    name: 'OpenCode',
+    gateway: { directory: scratch },
+    start: async () => {
+      const child = new Child(process.execPath, [OPENCODE, kept, gatewayUrl, TOKEN, scratch], {
+        env: { PATH: process.env.PATH },
+        cwd: scratch,
+      });
+      await child.output(/opencode is up/, UP_MS);
+      return Object.assign(child, { exited: () => child.exit });
+    },
+    truth: async () => readKept(kept),
+    close: async () => {},
+  };
+}
+
+/** What the API of the real OpenCode says, in the shape of readKept(); of answers to requests it keeps nothing. */
+async function readOpenCode({ api }) {
+  const kept = { sessions: new Map(), prompts: [], replies: [], violations: [] };
+  for (const { id } of await api('GET', '/session?limit=1000')) {
+    const messages = (await api('GET', `/session/${id}/message?limit=1000`)).map(({ info, parts }) => ({
+      role: info.role,
+      text: parts.filter((part) => part.type === 'text').map((part) => part.text).join(''),
+      completed_ms: info.time.completed,
+    }));
+    kept.sessions.set(id, { id, messages });
+    for (const { role, text } of messages) if (role === 'user') kept.prompts.push({ session_id: id, text });
+  }
+  return kept;
+}
+
+/** The real OpenCode with the plugin in it, and a model that does as it is told. */
+async function realOpenCode({ scratch, gatewayUrl }) {
+  const directory = join(scratch, 'repo');
+  const [model, port] = [await startModel(), await freePort()];
+  prepareSample(directory);
+  const start = () =>
+    startOpenCode({ home: join(scratch, 'home'), directory, modelUrl: model.url, pluginPath: PLUGIN, gatewayUrl, bridgeToken: TOKEN, port });
+  return {
+    name: 'OpenCode',
+    gateway: { directory, opencodeUrl: `http://127.0.0.1:${port}`, env: { GATEWAY_OPENCODE_MODEL: 'scripted/demo' } },
+    start,
+    truth: readOpenCode,
+    close: () => model.stop(),
+  };
+}
+
+/** A gateway, a localslack that remembers, and an OpenCode with its plugin (`real`, or played), as processes. */
+export async function startLives({ real = false } = {}) {
   keepCores();
   const scratch = await mkdtemp(join(tmpdir(), 'lives-'));
   const [port, slackPort] = [await freePort(), await freePort()];
-  const kept = join(scratch, 'opencode.jsonl');
+  const side = await (real ? realOpenCode : playedOpenCode)({ scratch, gatewayUrl: `http://127.0.0.1:${port}` });
   let fail;
   const broken = new Promise((resolve, reject) => (fail = reject));
   broken.catch(() => {}); // whoever waits for something races it
@@ -120,27 +173,20 @@ export async function startLives({ gatewayEnv = {} } = {}) {
     start: () =>
       startGateway({
         slackUrl: `http://127.0.0.1:${slackPort}`,
-        directory: scratch,
         stateDir: scratch,
         port,
         bridgeToken: TOKEN,
-        env: { GATEWAY_PROGRESS_INTERVAL_MS: '1000', GATEWAY_SLACK_CATCH_UP_OVERLAP_S: '15', ...gatewayEnv },
+        ...side.gateway,
+        env: { GATEWAY_PROGRESS_INTERVAL_MS: '1000', GATEWAY_SLACK_CATCH_UP_OVERLAP_S: '15', ...side.gateway.env },
       }),
     kill: (one) => one.kill9(),
   });
   const opencode = new Lives({
-    name: 'OpenCode',
+    name: side.name,
     program: process.execPath,
     directory: scratch,
     broken: fail,
-    start: async () => {
-      const child = new Child(process.execPath, [OPENCODE, kept, `http://127.0.0.1:${port}`, TOKEN, scratch], {
-        env: { PATH: process.env.PATH },
-        cwd: scratch,
-      });
-      await child.output(/opencode is up/, UP_MS);
-      return Object.assign(child, { exited: () => child.exit });
-    },
+    start: side.start,
     kill: (one) => one.kill9(),
   });
   const all = [slack, gateway, opencode];
@@ -151,12 +197,13 @@ export async function startLives({ gatewayEnv = {} } = {}) {
     gateway,
     opencode,
     broken,
-    truth: () => readKept(kept),
+    truth: async () => side.truth(await opencode.up()),
     get kills() {
       return all.reduce((sum, one) => sum + one.kills, 0);
     },
     close: async ({ keep = false } = {}) => {
       for (const one of [gateway, opencode, slack]) await one.end();
+      await side.close();
       if (!keep) await rm(scratch, { recursive: true, force: true, maxRetries: 3 });
     },
   };

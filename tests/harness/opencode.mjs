@@ -334,7 +334,7 @@ async function serve(binary, options, cwd, env) {
  *  config      laid over demo/opencode.json
  *  env         laid over the environment; undefined removes
  *  port        default a free one
- * @returns {Promise<{url, pid, home, port, version, log(), stop(), kill9(),
+ * @returns {Promise<{url, pid, home, port, version, log(), exited(), stop(), kill9(),
  *   api(method, path, body, {directory}), events(), wake(directory), session(directory, options),
  *   prompt(sessionID, text, options), idle(sessionID, {directory})}>}
  */
@@ -366,6 +366,7 @@ export async function startOpenCode(options = {}) {
       port,
       version,
       log: () => child.log(),
+      exited: () => child.exit,
       stop: ending('stop'),
       kill9: ending('kill9'),
       api,
