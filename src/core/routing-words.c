@@ -84,6 +84,23 @@ const LexiconGroup route_lexicon[] = {
          "greenfield, legacy system, on prem, on premise*, hybrid cloud, vendor, vendors, self host*, kafka, kubernetes, "
          "event bus, message broker, message queue, data lake, lakehouse, warehouse, "
          "implications, constraints, principles, guidelines, standards, conventions, strategy, approach, options, alternatives"},
+        {"architect-form", ROUTE_ARCHITECT, 1.5, true,
+         "concept, concepts, design proposal*, technical concept*, target picture, target state, decision record*, invariant*, failure scenario*, "
+         "failure mode*, abstractions, dependency map, dependency graph, module structure, package structure, folder structure, project structure, "
+         "directory structure, code structure, boundaries, standard for, standardi*, versioning, cost model, push or pull, sync or async, sync vs async, "
+         "batch or, or batch, streaming or, sql or nosql, or nosql, native or, or native, monorepo, polyrepo, second opinion, recommend one, recommendation, "
+         "reasoned, rough numbers, better ways, how we get there, structurally, structural, structured, structure, design, designs, topologies, "
+         "orchestrat*, single source of truth, source of truth, ownership of data, data ownership, responsibilit*, landscape, interplay, interaction between, "
+         "contracts between, contract between, interface between, interfaces between, seams, big bang, step by step migration, incremental* migrat*, "
+         "root cause in design, technically possible, technical option*, technical feasib*, technical due diligence, technical risk*, proof of concept, poc"},
+        {"architect-no-code", ROUTE_ARCHITECT, 2.0, false,
+         "nothing yet, no code, no coding, not code, before anyone writes code, before anyone codes, before we write code, before coding, before we start coding, "
+         "before we build, before building, before implementing, dont code, dont implement, dont build, dont fix, how would you build/organi*/design/approach/solve/"
+         "structure/lay/model, how would we build/organi*/approach/solve, tell me how"},
+        {"architect-how", ROUTE_ARCHITECT, 1.2, false,
+         "how do we, how can we, how should, how will we, how would, how could we, how are we, how best, where should, where do, where does, which parts, "
+         "which abstractions, does it make sense, would it make sense, do we need, is it better, is it a good idea, would ~ help with, what pattern*, "
+         "think about how, think through how, work out how, work out what, figure out how, explain how, explain what, explain why, understand how"},
 
         /* ---- pm ---- */
         {"pm-document", ROUTE_PM, 3.2, true,
@@ -143,6 +160,14 @@ const LexiconGroup route_lexicon[] = {
          "document ~ requirements/business/feature for, map ~ journey/customer/user, benchmark ~ against competitor*, "
          "specification for ~ feature, describe ~ user/feature/behaviour/behavior/flow from, "
          "figure out what ~ users/customers/people, understand what/why ~ users/customers/people, find out what/why ~ users/customers/people"},
+        {"pm-soft", ROUTE_PM, 1.2, false,
+         "rollout*, roll out, launch*, go live, golive, spec, specs, specify, specification*, rules for, refund policy, market siz*, advisory board, communication to, "
+         "communication with, communicate, app store description, copy for, press text, demo script, training plan, change management, staffing, "
+         "owners, agenda, minutes, meeting notes, protocol into, free tier, paid tier, tiers, packaging, content plan, first release, price, prices, price increase, "
+         "usability test*, user test*, business, for business, legal wants, sales promised, board wants, report to, what would make, who decides, how many customers, "
+         "how many users, what can wait, what would users, what would customers, what do small, which customers, which users, edge cases, happy path, "
+         "main flow, actors, deliverables, work package*, kickoff agenda, pilot, beta, trial users, trial, subscription, subscribers, audience, market, "
+         "sunset*, phase out, end of life, usage numbers, usage data, analytics say, demand, expectations, wishes, complaints, satisfaction, motivat*, habits, behaviour of users"},
 
         /* ---- party-mode ---- */
         {"party-explicit", ROUTE_PARTY_MODE, 4.0, false,
@@ -179,6 +204,16 @@ const LexiconGroup route_lexicon[] = {
          "explore together, explore what, lessons learned, what went well, what went wrong, what did we learn, went well, "
          "team health, morale, vote on, voting, dot vote, poll, creative, inspiration, dream, vision for, big picture, "
          "where do we want, where are we going, where do we see, feeling*, vibe, reflect*, reflection"},
+        {"party-soft", ROUTE_PARTY_MODE, 1.8, false,
+         "sounding board, half baked, role play, roleplay, role playing, jam, jam session, reaction*, react to, would ~ say, sanity check from, camps, "
+         "lovers and haters, moderate, fears, hopes, celebrate, offsite, off site, each of you, all of you, you all, yall, amongst yourselves, among yourselves, "
+         "dialogue, dialogue between, conversation between, start stop continue, start stop and continue, stop start continue, ask me anything, hot take*, "
+         "unpopular opinion*, thought experiment, no decision needed, no decision yet, invent, throw it around, chip in, let them talk, collect what each, "
+         "open ended, free form, exploratory, go wide, go broad, no filter, anything goes, nothing concrete, vague idea, rough idea, wild, crazy, fun, "
+         "other roles, roles, viewpoint, voices, everyone, everybody, everyones, common ground, compromise, middle ground, find something both, "
+         "cant agree, can t agree, cannot agree, dont agree, disagree, nobody agrees, torn, torn about, torn between, on the fence, split on, team is split, "
+         "sceptic*, skeptic*, optimist, pessimist, experts, expert panel, stakeholders argue, simulate ~ panel/board/meeting/discussion/conversation, "
+         "look back, went well, what worked, frustrat*, culture, values, manifesto, elephant in room, heated, honest talk, frank"},
 
         /* ---- builder ---- */
         {"builder-defect", ROUTE_BUILDER, 2.2, false,
@@ -242,6 +277,15 @@ const LexiconGroup route_lexicon[] = {
          "warning*, deprecation warning*, cve*, vulnerab*, secret scanning, lint, header*, cookie*, cors, csrf, jwt, token, "
          "firmware, driver, gpio, uart, i2c, interrupt handler, sensor, shader*, sprite*, collision, "
          "notebook, dag, dbt, etl job, cron job, batch job, feature flag, api key, rate limiting, rate limit, retry logic"},
+        {"builder-decided", ROUTE_BUILDER, 1.8, false,
+         "signed off, sign off is there, is approved, was approved, got approved, has been approved, we decided, decided on, has decided, have decided, are clear, "
+         "is final, are ready, is ready, as agreed, was agreed, has been agreed, start coding, please build, please implement, please code, go ahead and, "
+         "put it in, put it live, ship it, and put it live, finish it"},
+        {"builder-screen", ROUTE_BUILDER, 1.6, false,
+         "product page*, product list*, product variant*, product detail*, product catalog*, product data, product id, product image*, product card*, survey form*, "
+         "feedback form*, feedback widget, retro board, kpi dashboard, kpi widget, roadmap page, backlog view, poll widget, story component, persona field, "
+         "pricing page ~ broken/typo/wrong/layout/css, status code*, user id, user service, design tweak*, design system component*, scale ~ image/images/font/canvas, "
+         "kanban board, task board, sticky notes, comment section, discussion thread*, discussion forum, discussion page, vote button, voting counter"},
 
         /* ---- other languages ---- */
         {"architect-abroad", ROUTE_ARCHITECT, 2.6, false,
@@ -279,6 +323,8 @@ const LexiconGroup route_lexicon[] = {
          "retrospectiva, discutiamo, opinioni, idee per, discussao, opinioes"},
 
         /* ---- for nobody by themselves ---- */
+        {"neutral", NOBODY, 0, false,
+         "third party, 3rd party, first party, party size, point of view of ~ code, design tokens, design system, product owner said, product asks"},
         {"politeness", NOBODY, 0, false, "please, could you, can you, would you, thanks, thank you, cheers"},
         {"small", NOBODY, 0, false,
          "small, tiny, quick, simple, trivial, minor, easy, one line, one liner, just, little, typo, copy change, wording, cosmetic"},
