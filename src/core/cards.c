@@ -274,9 +274,12 @@ json_t *card_session(const SessionCard *m)
         escaped = slack_escape(buf_bytes(&details));
         line = mem_printf("%s%s%s", mention ? mention : "", mention && *escaped ? SEPARATOR : "", escaped);
         json_array_append_new(blocks, card_small(line, NULL));
+        json_array_append_new(blocks, card_small(NULL, m->task));
         if (m->state == SESSION_STARTING || m->state == SESSION_WORKING || m->state == SESSION_WAITING ||
             m->state == SESSION_RETRYING)
                 json_array_append_new(buttons, element_button("session.stop", "Stop", m->ref, BUTTON_PLAIN));
+        if (m->can_edit)
+                json_array_append_new(buttons, element_button("session.edit", "Edit", m->ref, BUTTON_PLAIN));
         if (m->open_url)
                 json_array_append_new(buttons,
                                       element_link_button("session.open", "Open in OpenCode", m->open_url));

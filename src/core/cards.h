@@ -27,13 +27,15 @@ typedef struct SessionCard {
         const char *error;                     /* one line for SESSION_FAILED or SESSION_RETRYING; NULL */
         const char *agent, *model, *directory; /* NULL while unknown */
         const char *open_url;                  /* of OpenCode's web UI; NULL = no button */
+        const char *task;                      /* "Project 0012 · high priority"; NULL = no line */
+        bool can_edit;                         /* of the task: a button */
         int64_t started_ms, now_ms;
         int64_t tokens;    /* in + out so far; 0 = unknown */
         double cost_usd;   /* 0 = unknown or free */
         unsigned n_queued; /* prompts that wait for the current turn to end */
 } SessionCard;
-/* Buttons (action_id): "session.stop" while starting, working, waiting or retrying; "session.open" (a link).
- */
+/* Buttons (action_id): "session.stop" while starting, working, waiting or retrying; "session.edit";
+ * "session.open" (a link). */
 json_t *card_session(const SessionCard *m);
 
 typedef enum ProgressState {

@@ -35,8 +35,9 @@ bool session_tell_form(Flow *f, const char *why)
 
 bool session_can_edit(const json_t *data)
 {
-        return json_int(data, "n_turns", 0) <= 1 &&
-               (!str_equal(json_str(data, "state"), "idle") || json_int(data, "n_turns", 0) == 0);
+        int64_t n = json_int(data, "n_turns", 0);
+
+        return n == 0 || (n == 1 && json_at(data, "turn"));
 }
 
 /* ---- the form is opened ---- */

@@ -2,6 +2,8 @@
 
 #include "base/digest.h"
 #include "core/catchup.h"
+#include "core/session-task.h"
+#include "core/start-form.h"
 #include "core/say.h"
 #include "core/session-document.h"
 
@@ -59,7 +61,8 @@ static const char *first_waiting(const json_t *data)
 json_t *session_card_message(Flow *f)
 {
         const json_t *data = flow_data(f);
-        _cleanup_free_ char *open_url = session_open_url(data, json_str(data, "oc.session_id"));
+        _cleanup_free_ char *open_url = session_open_url(data, json_str(data, "oc.session_id")),
+                            *task = json_at(data, "task") ? start_task_line(json_at(data, "task")) : NULL;
 
         return card_session(&(SessionCard){
                 .ref = flow_ref(f),
@@ -72,6 +75,8 @@ json_t *session_card_message(Flow *f)
                 .model = json_str(data, "oc.model"),
                 .directory = json_str(data, "oc.directory"),
                 .open_url = open_url,
+                .task = task,
+                .can_edit = session_can_edit(data),
                 .started_ms = json_int(data, "started_ms", flow_now_ms(f)),
                 .now_ms = flow_now_ms(f),
                 .tokens = json_int(data, "tokens", 0),

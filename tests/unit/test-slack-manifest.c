@@ -48,6 +48,23 @@ static bool has(const json_t *list, const char *word)
         return false;
 }
 
+/* What a person finds in menus, and what the gateway listens for behind it (core/intake.c). */
+static void test_ways_in(void **state)
+{
+        _cleanup_json_ json_t *m = manifest("OpenCode", "/opencode");
+        const json_t *shortcuts = json_at(m, "features.shortcuts"), *one;
+        size_t i;
+
+        assert_int_equal(json_array_size(shortcuts), 2);
+        json_array_foreach ((json_t *) shortcuts, i, one) {
+                expect_length(one, "name", 24);
+                expect_length(one, "description", 150);
+                assert_true(str_starts_with(json_str_or(one, "callback_id", ""), "start."));
+        }
+        assert_true(json_bool(m, "features.app_home.home_tab_enabled"));
+        assert_true(has(json_at(m, "settings.event_subscriptions.bot_events"), "app_home_opened"));
+}
+
 static void test_limits(void **state)
 {
         _cleanup_json_ json_t *m = manifest("OpenCode", "/opencode");
@@ -112,6 +129,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_ways_in),
                 cmocka_unit_test(test_contents),
                 cmocka_unit_test(test_refused),
         };

@@ -27,7 +27,7 @@ static const char *const bot_scopes[] = {
 };
 
 static const char *const bot_events[] = {
-        "app_mention", "message.channels", "message.groups", "message.im", "message.mpim",
+        "app_home_opened", "app_mention", "message.channels", "message.groups", "message.im", "message.mpim",
 };
 
 static json_t *list(const char *const *words, size_t n)
@@ -39,14 +39,23 @@ static json_t *list(const char *const *words, size_t n)
         return array;
 }
 
+static json_t *shortcuts(void)
+{
+        return json_pack("[{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:s}]", "type", "global", "name",
+                         "Start a task", "callback_id", "start.task", "description",
+                         "A form for a new coding session", "type", "message", "name",
+                         "Start a task from this", "callback_id", "start.from_message", "description",
+                         "The message becomes the task's text");
+}
+
 static json_t *features(const char *app_name, const char *command)
 {
-        return json_pack("{s:{s:b, s:b, s:b}, s:{s:s, s:b}, s:[{s:s, s:s, s:s, s:b}]}", "app_home",
-                         "home_tab_enabled", false, "messages_tab_enabled", true,
+        return json_pack("{s:o, s:{s:b, s:b, s:b}, s:{s:s, s:b}, s:[{s:s, s:s, s:s, s:b}]}", "shortcuts",
+                         shortcuts(), "app_home", "home_tab_enabled", true, "messages_tab_enabled", true,
                          "messages_tab_read_only_enabled", false, "bot_user", "display_name", app_name,
                          "always_online", true, "slash_commands", "command", command, "description",
                          "Start and steer coding sessions", "usage_hint",
-                         "start <task> | status | list | stop | help", "should_escape", true);
+                         "start [task] | status | list | stop | help", "should_escape", true);
 }
 
 static size_t count_characters(const char *s)
