@@ -124,6 +124,8 @@ async function checkWorld(lives) {
   ]);
   const truth = await lives.truth();
   assert.deepEqual(truth.violations, [], 'the contract of the bridge was kept on both sides');
+  const texts = truth.prompts.map((p) => p.text);
+  assert.equal(new Set(texts).size, texts.length, 'nothing was asked twice, in this round or an earlier one');
   const answered = truth.replies.map((r) => r.id);
   assert.equal(new Set(answered).size, answered.length, 'no request was answered twice');
   const oids = (await (await lives.slack.up()).state()).channels
