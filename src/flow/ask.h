@@ -32,6 +32,8 @@ typedef struct Ask {
         bool uncertain;     /* an earlier attempt may have had its effect (lost response, restart) */
         bool repeated;      /* an uncertain attempt was looked for and not found; it may still show up */
         int64_t created_ms; /* real time of the turn that asked */
+        int64_t since_ms; /* the same by clock_boottime_ms(): what came from a restart has only the real time
+                           */
 } Ask;
 
 typedef struct AskResult {
@@ -45,7 +47,7 @@ typedef struct AskVerb {
         const char *name;      /* "slack.post" */
         unsigned max_inflight; /* over all lanes; 0 = unbounded */
         unsigned max_attempts; /* 1 = perishable: tried once, never again after a restart */
-        int64_t deadline_ms;   /* after which no new attempt is made, counted from created_ms */
+        int64_t deadline_ms;   /* after which no new attempt is made, counted from since_ms */
         int64_t backoff_ms;    /* before the second attempt; doubles, with jitter, up to 30 s */
         /* Milliseconds until a token is free, 0 = now. Asked right before start(), which then takes the
          * token. May be NULL. */

@@ -121,6 +121,9 @@ AskEntry *asks_create(FlowEngine *e, int64_t flow_id, const JournalRecord *rec, 
                 .priority =
                         (AskPriority) MIN2(MAX2(rec->number, (int64_t) 0), (int64_t) ASK_N_PRIORITIES - 1),
                 .created_ms = rec->at_ms,
+                /* Real time may jump while the process lives; only what a restart found is as old as it says.
+                 */
+                .since_ms = clock_boottime_ms() - MAX2(clock_realtime_ms() - rec->at_ms, (int64_t) 0),
         };
         if (*a->word) {
                 AskEntry *older;
@@ -358,7 +361,7 @@ static void on_ask_timer(void *userdata)
 static bool past_deadline(const AskEntry *a, int64_t after_ms)
 {
         return a->verb->verb->deadline_ms > 0 &&
-               clock_realtime_ms() + after_ms > a->ask.created_ms + a->verb->verb->deadline_ms;
+               clock_boottime_ms() + after_ms > a->ask.since_ms + a->verb->verb->deadline_ms;
 }
 
 /* Starts a ready ask if it may start now. */

@@ -1,12 +1,12 @@
 /* Timers of all flows in one heap under one loop timer. Their rows are written by the turn that sets them;
- * here they only come due. Due times are real time: a timer set before a restart, or a suspend, is still
- * right after it. */
+ * here they only come due. The rows hold real time, so that a timer set before a restart is still right after
+ * it; from then on a clock counts that does not jump, and goes on during a suspend. */
 #include "flow/engine-internal.h"
 
 #include "base/clock.h"
 
-/* Real time may jump; the loop timer counts monotonic time. Looking again at least this often bounds the
- * error. */
+/* The loop timer stands still while the machine sleeps. Looking again at least this often bounds the error.
+ */
 #define LOOK_AGAIN_MS 30000
 
 typedef struct TimerEntry {
@@ -29,7 +29,7 @@ static void rearm(FlowEngine *e)
         if (!min)
                 loop_timer_clear(e->timer);
         else
-                loop_timer_set(e->timer, MIN2(MAX2(min->key - clock_realtime_ms(), (int64_t) 0),
+                loop_timer_set(e->timer, MIN2(MAX2(min->key - clock_boottime_ms(), (int64_t) 0),
                                               (int64_t) LOOK_AGAIN_MS));
 }
 
@@ -52,7 +52,7 @@ static void set_free_if_empty(FlowEngine *e, TimerSet *set)
 static void on_due(void *userdata)
 {
         FlowEngine *e = userdata;
-        int64_t now_ms = clock_realtime_ms();
+        int64_t now_ms = clock_boottime_ms();
         HeapNode *min;
 
         while ((min = heap_min(&e->timer_heap)) && min->key <= now_ms) {
@@ -101,7 +101,7 @@ void timers_set(FlowEngine *e, int64_t flow_id, const char *name, int64_t due_ms
                 t->name = mem_strdup(name);
                 list_append(&set->entries, &t->link);
         }
-        heap_insert(&e->timer_heap, &t->heap, due_ms);
+        heap_insert(&e->timer_heap, &t->heap, clock_boottime_ms() + due_ms - clock_realtime_ms());
         rearm(e);
 }
 

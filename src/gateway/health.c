@@ -1,6 +1,5 @@
 #include "gateway/health.h"
 
-#include "base/clock.h"
 #include "connectors/slack/echo.h"
 #include "gateway/gateway.h"
 
@@ -50,6 +49,12 @@ static void set_state(TransportHealth *h, HealthState state)
         metric_set(h->deaf, state == HEALTH_DEAF);
 }
 
+/* A mark of our own clock, when that is ahead, would hide what was said before it is caught up with. */
+static int64_t slack_now_ms(const TransportHealth *h)
+{
+        return slack_web_now_ms(h->gateway->web);
+}
+
 static void tell(TransportHealth *h, const char *event, json_t *data /* stolen */)
 {
         flow_deliver(h->gateway->engine,
@@ -60,7 +65,7 @@ static void tell(TransportHealth *h, const char *event, json_t *data /* stolen *
 
 static void mark(TransportHealth *h)
 {
-        tell(h, "transport.mark", json_pack("{s:I}", "at_ms", (json_int_t) clock_realtime_ms()));
+        tell(h, "transport.mark", json_pack("{s:I}", "at_ms", (json_int_t) slack_now_ms(h)));
 }
 
 /* While reading is not over, something may have been said that a prompt ought to be read after. */
@@ -69,14 +74,13 @@ static void update_doubt(TransportHealth *h)
         h->gateway->intake.doubt = h->n_runs_open > 0 || h->ghosts || h->state == HEALTH_DEAF;
 }
 
-/* `from_ms`: real time until which all was well; 0 = as it was last written down. */
+/* `from_ms`: Slack's time until which all was well; 0 = as it was last written down. */
 static void catch_up(TransportHealth *h, const char *why, int64_t from_ms)
 {
         const GatewayConf *conf = h->gateway->conf;
-        json_t *data =
-                json_pack("{s:I, s:I, s:I, s:s}", "at_ms", (json_int_t) clock_realtime_ms(), "overlap_ms",
-                          (json_int_t) conf->slack.catch_up_overlap_s * 1000, "max_age_ms",
-                          (json_int_t) conf->slack.catch_up_max_age_s * 1000, "why", why);
+        json_t *data = json_pack("{s:I, s:I, s:I, s:s}", "at_ms", (json_int_t) slack_now_ms(h), "overlap_ms",
+                                 (json_int_t) conf->slack.catch_up_overlap_s * 1000, "max_age_ms",
+                                 (json_int_t) conf->slack.catch_up_max_age_s * 1000, "why", why);
 
         if (from_ms > 0)
                 json_put_int(data, "from_ms", from_ms);
@@ -130,7 +134,7 @@ void health_on_sockets(TransportHealth *h, unsigned n_live)
         if (n_live == 0 || h->state != HEALTH_DOWN)
                 return;
         set_state(h, HEALTH_OK);
-        h->heard_ms = clock_realtime_ms();
+        h->heard_ms = slack_now_ms(h);
         slack_echo_forget(h->echo, false);
         catch_up(h, h->was_up ? "gap" : "start", 0);
         h->was_up = true;
@@ -191,7 +195,7 @@ static void alarm_deaf(TransportHealth *h, SlackHearing hearing)
         metric_add(h->alarms, 1);
         log_error(COMPONENT, "Slack is connected and deaf: %s since %lld s ago; opening fresh sockets%s",
                   hearing == SLACK_DEAF ? "nothing has been heard" : "own messages have not come back",
-                  (long long) ((clock_realtime_ms() - h->heard_ms) / 1000),
+                  (long long) ((slack_now_ms(h) - h->heard_ms) / 1000),
                   unsubscribed ? "; is the app still subscribed to message events in these channels?" : "");
         h->heard_since_alarm = false;
         h->refreshed_ms = now(h);
@@ -228,7 +232,7 @@ static void save_echoes(TransportHealth *h)
 
 void health_on_envelope(TransportHealth *h, const json_t *in)
 {
-        h->heard_ms = clock_realtime_ms();
+        h->heard_ms = slack_now_ms(h);
         h->heard_since_alarm = true;
         slack_echo_alive(h->echo, now(h));
         if (!str_equal(json_str(in, "type"), "message") ||
@@ -265,7 +269,7 @@ json_t *health_render(const TransportHealth *h)
 
         return json_pack("{s:s, s:I, s:I, s:I, s:I, s:b}", "state", state_names[h->state], "since_ms",
                          (json_int_t) (now(h) - h->since_ms), "heard_ms",
-                         (json_int_t) (clock_realtime_ms() - h->heard_ms), "deaf_alarms",
+                         (json_int_t) (slack_now_ms(h) - h->heard_ms), "deaf_alarms",
                          (json_int_t) metric_value(h->alarms), "echo_channels",
                          (json_int_t) json_array_size(channels), "catching_up", h->n_runs_open > 0);
 }

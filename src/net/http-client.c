@@ -186,6 +186,17 @@ static int64_t wanted_delay_ms(CURL *easy, unsigned status)
         return retry_after_ms(header->value);
 }
 
+static int64_t date_of_answer_ms(CURL *easy)
+{
+        struct curl_header *header;
+        time_t date;
+
+        if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+                return 0;
+        date = curl_getdate(header->value, NULL);
+        return date > 0 ? (int64_t) date * 1000 : 0;
+}
+
 /* curl counts the bytes of the request as it writes them. */
 static bool was_sent(CURL *easy)
 {
@@ -228,6 +239,7 @@ static void on_done(void *userdata, CURL *easy, CURLcode code)
                 curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
                 result.status = (unsigned) status;
                 result.retry_after_ms = wanted_delay_ms(easy, result.status);
+                result.date_ms = date_of_answer_ms(easy);
                 result.body = buf_bytes(&r->answer);
                 result.n_body = buf_len(&r->answer);
         }

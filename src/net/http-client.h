@@ -23,6 +23,7 @@ typedef struct HttpResult {
         const char *body; /* borrowed until the callback returns; NUL-terminated */
         size_t n_body;
         int64_t retry_after_ms; /* Retry-After of a 429 or 503; -1 when absent */
+        int64_t date_ms;        /* Date: the server's clock, in whole seconds; 0 when absent */
         const char *error;      /* for people: "could not resolve host", … ; NULL when fault == 0 */
 } HttpResult;
 

@@ -189,15 +189,6 @@ static void check_request(const OcRequest *r)
 
 /* ---- every gesture has its outcome ---- */
 
-/* Where the clock jumps, the time for a gesture may be over at once. */
-static bool has_clock_fault(void)
-{
-        for (size_t i = 0; i < sim->plan->n_faults; i++)
-                if (sim->plan->faults[i].kind == FAULT_CLOCK && !sim->plan->faults[i].dropped)
-                        return true;
-        return false;
-}
-
 /* Has this person been told something in this thread since? That a message waits is no outcome. */
 static bool was_told(unsigned user, int session, int64_t since_ms)
 {
@@ -214,7 +205,7 @@ static bool was_told(unsigned user, int session, int64_t since_ms)
                         return true;
                 n_failed++;
         }
-        return n_failed >= (has_clock_fault() ? 1 : GESTURE_TRIES);
+        return n_failed >= GESTURE_TRIES;
 }
 
 static bool has_end_mark(const Action *a)

@@ -313,6 +313,11 @@ int64_t clock_monotonic_us(void)
         return sim_loop.now_ms * 1000;
 }
 
+int64_t clock_boottime_ms(void)
+{
+        return sim->mutation == MUTATION_WALL_CLOCK ? clock_realtime_ms() : sim_loop.now_ms;
+}
+
 uint64_t __wrap_random_u64(void);
 uint64_t __wrap_random_u64(void)
 {

@@ -54,6 +54,8 @@ static const char *const mutations[N_MUTATIONS] = {
         [MUTATION_LEAK] = "leak",
         [MUTATION_LOSE_REPLY] = "lose-reply",
         [MUTATION_LOSE_EARLY] = "lose-early",
+        [MUTATION_WALL_CLOCK] = "wall-clock",
+        [MUTATION_OWN_CLOCK] = "own-clock",
 };
 
 static Shared *shared;

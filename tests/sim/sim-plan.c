@@ -195,6 +195,17 @@ static void draw_early_reply(Plan *p)
         draw_script(add_action(p, at_ms + 400 + draw(5000), ACT_REPLY, session)->script);
 }
 
+/* What became of a post is not known, and the clock was wrong when it was asked for. */
+static void draw_wrong_clock(Plan *p)
+{
+        int64_t at_ms = p->actions[draw((unsigned) p->n_actions)].at_ms;
+
+        if (draw(10))
+                return;
+        add_fault(p, FAULT_CLOCK, MAX2(at_ms - 500, (int64_t) 0), 30000, 100);
+        add_fault(p, FAULT_LOST_AFTER, at_ms, 1000 + draw(8000), 60);
+}
+
 static int compare_actions(const void *a, const void *b)
 {
         const Action *x = a, *y = b;
@@ -293,6 +304,7 @@ void plan_make(Plan *ret, uint64_t seed, unsigned n_days)
                         last_ms = MAX2(last_ms, ret->actions[i].at_ms);
                 draw_faults(ret, last_ms + 20000);
                 draw_early_reply(ret);
+                draw_wrong_clock(ret);
         }
         sort_actions(ret);
         set_horizon(ret);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "connectors/slack/probe.h"
 #include "connectors/slack/rate.h"
 #include "connectors/slack/web.h"
@@ -614,6 +615,12 @@ int64_t slack_web_wait_ms(SlackWeb *w, const char *method, const char *channel, 
 {
         (void) w;
         return slack_rate_wait_ms(rate, method, channel, urgent, sim_now_ms());
+}
+
+int64_t slack_web_now_ms(const SlackWeb *w)
+{
+        (void) w;
+        return sim->mutation == MUTATION_OWN_CLOCK ? clock_realtime_ms() : sim_true_ms();
 }
 
 void slack_web_later(SlackWeb *w, int64_t after_ms, LoopFn fn, LoopFn drop, void *userdata)

@@ -226,5 +226,7 @@ enum {
         MUTATION_LEAK,         /* an answer goes to another thread */
         MUTATION_LOSE_REPLY,   /* a click's answer to OpenCode is dropped and said to be given */
         MUTATION_LOSE_EARLY,   /* what was said before there was an address is never asked for */
+        MUTATION_WALL_CLOCK,   /* ages are taken from a clock that jumps */
+        MUTATION_OWN_CLOCK,    /* Slack's time is taken from the gateway's own clock */
         N_MUTATIONS
 };

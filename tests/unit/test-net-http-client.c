@@ -44,7 +44,7 @@ typedef struct World {
         unsigned n_done, status;
         int fault;
         bool sent;
-        int64_t retry_after_ms;
+        int64_t retry_after_ms, date_ms;
         char *body, *error;
         WsPeer *peer;
         Buf log, server_log;
@@ -166,6 +166,7 @@ static void on_done(void *userdata, const HttpResult *result)
         w->sent = result->sent;
         w->status = result->status;
         w->retry_after_ms = result->retry_after_ms;
+        w->date_ms = result->date_ms;
         free(w->body);
         w->body = result->body ? mem_strndup(result->body, result->n_body) : NULL;
         mem_strset(&w->error, result->error);
@@ -249,6 +250,16 @@ static void reports_retry_after(void **state)
         perform(w, (HttpCall){.method = "GET"}, "/limited");
         assert_int_equal(w->status, 429);
         assert_int_equal(w->retry_after_ms, 7000);
+}
+
+static void reports_the_servers_clock(void **state)
+{
+        World *w = *state;
+        int64_t before_ms = clock_realtime_ms();
+
+        perform(w, (HttpCall){.method = "GET"}, "/limited");
+        assert_in_range(w->date_ms, before_ms - 1000, clock_realtime_ms());
+        assert_int_equal(w->date_ms % 1000, 0);
 }
 
 static void limits_the_answer(void **state)
@@ -797,6 +808,7 @@ int main(void)
                 TEST(sends_what_it_is_told),
                 TEST(sends_large_bodies),
                 TEST(reports_retry_after),
+                TEST(reports_the_servers_clock),
                 TEST(limits_the_answer),
                 TEST(keeps_its_deadline),
                 TEST(a_slow_name_does_not_stop_the_loop),

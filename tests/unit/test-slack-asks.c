@@ -91,8 +91,13 @@ static void close_fake(void)
 static void perform(const char *verb, const char *args, bool probe, const Reply *rows, size_t n_rows)
 {
         _cleanup_json_ json_t *parsed = json_parse(args, strlen(args), NULL);
-        Ask ask = {
-                .key = KEY, .verb = verb, .lane = "", .args = parsed, .attempt = 1, .created_ms = CREATED_MS};
+        Ask ask = {.key = KEY,
+                   .verb = verb,
+                   .lane = "",
+                   .args = parsed,
+                   .attempt = 1,
+                   .created_ms = CREATED_MS,
+                   .since_ms = clock_boottime_ms() - 3000};
         const AskVerb *v = find_verb(verb);
 
         assert_non_null(parsed);
@@ -276,6 +281,15 @@ static void test_thread_gone(void **state)
 #define PAGE(_messages, _cursor)                                                                             \
         "{\"ok\":true,\"messages\":[" _messages "],\"response_metadata\":{\"next_cursor\":\"" _cursor "\"}}"
 
+/* The Date of an answer has whole seconds. */
+static void assert_oldest(const FakeRequest *r, int64_t expected_ms)
+{
+        double oldest_ms = strtod(form_get(&r->form, "oldest"), NULL) * 1000;
+
+        if (oldest_ms < (double) expected_ms - 5000 || oldest_ms > (double) expected_ms + 1000)
+                fail_msg("read from %.0f, expected %lld", oldest_ms, (long long) expected_ms);
+}
+
 static void test_probe(void **state)
 {
         static const char top_args[] = "{\"channel\":\"C1\",\"message\":{\"text\":\"hi\"}}";
@@ -288,7 +302,7 @@ static void test_probe(void **state)
         r = fake_request(&fake, "conversations.replies", 0);
         assert_field(r, "channel", "C1");
         assert_field(r, "ts", "1.0");
-        assert_field(r, "oldest", "1699999995.123000");
+        assert_oldest(r, clock_realtime_ms() - 3000 - 10 * 60 * 1000);
         assert_field(r, "inclusive", "true");
         assert_field(r, "include_all_metadata", "true");
 
@@ -336,7 +350,8 @@ static void test_doubles(void **state)
                    .lane = "",
                    .args = args,
                    .repeated = true,
-                   .created_ms = CREATED_MS};
+                   .created_ms = CREATED_MS,
+                   .since_ms = clock_boottime_ms()};
         static const Reply rows[] = {
                 {"chat.postMessage", 0, "{\"ok\":true,\"channel\":\"C1\",\"ts\":\"4.0\"}"},
                 {"conversations.replies", 0, PAGE(OURS_AT("4.0") "," OURS_AT("5.0"), "")},

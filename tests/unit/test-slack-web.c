@@ -85,6 +85,7 @@ static void test_request(void **state)
         assert_int_equal(seen.outcome, SLACK_WEB_OK);
         assert_false(seen.has_error);
         assert_true(seen.has_body);
+        assert_in_range(slack_web_now_ms(w), clock_realtime_ms() - 2000, clock_realtime_ms() + 1000);
         r = fake_request(&f, "chat.postMessage", 0);
         assert_string_equal(r->authorization, "Bearer xoxb-test");
         assert_string_equal(r->content_type, "application/x-www-form-urlencoded");

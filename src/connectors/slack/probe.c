@@ -1,5 +1,6 @@
 #include "connectors/slack/probe.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #define COMPONENT "slack.asks"
@@ -8,8 +9,9 @@
 /* A channel with more messages than this since the ask is read no further; the client_msg_id that every post
  * carries is then the only guard against a double. */
 #define PAGES_MAX 25
-/* Slack's clock and ours differ, and the message is stamped with Slack's. */
-#define CLOCK_SLACK_MS 5000
+/* The message is stamped with Slack's clock. How long ago it was asked for is only as right as ours was when
+ * the process was started anew, and a page more costs nothing. */
+#define CLOCK_SLACK_MS (10 * 60 * 1000)
 
 typedef struct Probe {
         SlackWeb *web;
@@ -150,7 +152,8 @@ static void read_page(Probe *p, const char *cursor)
 {
         const json_t *args = p->ask->args;
         const char *thread_ts = json_str(args, "thread_ts");
-        int64_t oldest_ms = p->ask->created_ms - CLOCK_SLACK_MS;
+        int64_t age_ms = clock_boottime_ms() - p->ask->since_ms;
+        int64_t oldest_ms = slack_web_now_ms(p->web) - age_ms - CLOCK_SLACK_MS;
         _cleanup_free_ char *oldest = mem_printf("%lld.%06lld", (long long) (oldest_ms / 1000),
                                                  (long long) (oldest_ms % 1000 * 1000));
         json_t *form = json_pack("{s:s?, s:s?, s:s, s:b, s:b, s:i}", "channel", json_str(args, "channel"),

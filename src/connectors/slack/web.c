@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "connectors/slack/rate.h"
@@ -30,6 +31,7 @@ struct SlackWeb {
         uint64_t n_unwarned;
         void (*on_posted)(void *userdata, const char *channel, const char *ts);
         void *posted_userdata;
+        int64_t ahead_ms; /* of clock_boottime_ms(), Slack's time; 0 = not known */
 };
 
 typedef struct Call {
@@ -199,6 +201,8 @@ static void on_answer(void *userdata, const HttpResult *http)
         _cleanup_json_ json_t *body = NULL;
 
         call->op = NULL;
+        if (http->date_ms > 0)
+                call->web->ahead_ms = http->date_ms - clock_boottime_ms();
         if (http->fault < 0) {
                 finish(call, &(SlackWebResult){.outcome = http->sent ? SLACK_WEB_UNKNOWN : SLACK_WEB_UNSENT,
                                                .error = http->sent ? "no_answer" : "unreachable",
@@ -341,6 +345,11 @@ void slack_web_respond(SlackWeb *w, const char *response_url, json_t *message, S
                        void *userdata)
 {
         slack_web_respond_owned(w, response_url, message, done, NULL, userdata);
+}
+
+int64_t slack_web_now_ms(const SlackWeb *w)
+{
+        return w->ahead_ms ? clock_boottime_ms() + w->ahead_ms : clock_realtime_ms();
 }
 
 int64_t slack_web_wait_ms(SlackWeb *w, const char *method, const char *channel, bool urgent)

@@ -55,6 +55,10 @@ void slack_web_respond(SlackWeb *w, const char *response_url, json_t *message /*
 void slack_web_respond_owned(SlackWeb *w, const char *response_url, json_t *message /* stolen */,
                              SlackWebDone done, LoopFn drop, void *userdata);
 
+/* Slack's time, since the epoch: what the last answer said, carried on by a clock that does not jump; right
+ * to a second or two. Before the first answer our own. */
+int64_t slack_web_now_ms(const SlackWeb *w);
+
 /* Milliseconds until `method` may be called for `channel` (NULL: not per channel); 0 = now. The last quarter
  * of each bucket is kept for urgent calls. */
 int64_t slack_web_wait_ms(SlackWeb *w, const char *method, const char *channel, bool urgent);
