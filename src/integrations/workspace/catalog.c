@@ -185,7 +185,7 @@ static json_t *repositories(Search *s)
                 /* One that cannot be read is shown; making a workspace of it will say why. */
                 if (!repository_open(s->git, s->all[i].path, &opened[i], &problem))
                         s->complete = false;
-                urls[i] = opened[i].url;
+                urls[i] = opened[i].url ? name_url_public(opened[i].url) : NULL;
         }
         for (const char *const *url = s->plan->remotes; url && *url; url++)
                 if (!name_check_url(*url))
@@ -193,8 +193,10 @@ static json_t *repositories(Search *s)
         drop_known_remotes(s, urls);
         for (size_t i = 0; i < s->n; i++)
                 json_array_append_new(rows, describe(s, i, rows, i < n_here ? &opened[i] : NULL));
-        for (size_t i = 0; i < n_here; i++)
+        for (size_t i = 0; i < n_here; i++) {
                 repository_deinit(&opened[i]);
+                free(urls[i]);
+        }
         free(opened);
         free(urls);
         return rows;

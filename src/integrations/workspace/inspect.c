@@ -102,7 +102,7 @@ static bool count_commits(Job *job, const char *path, const char *branch, bool h
                           Problem *problem)
 {
         _cleanup_free_ char *ref = mem_printf("refs/heads/%s", branch),
-                            *exclude = mem_printf("--exclude=%s", ref),
+                            *exclude = mem_printf("--exclude=%s", branch),
                             *tip = git_get(&job->git, path, "", NULL,
                                            GIT_ARGS("rev-parse", "-q", "--verify", ref));
         /* The worktree's branch even when something else is checked out: removing takes both. */

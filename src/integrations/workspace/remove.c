@@ -69,7 +69,7 @@ static bool remove_branch(Job *job, const json_t *record, const json_t *reposito
         const char *at = json_str(repository, "repository"), *branch = json_str(record, "branch"),
                    *kept = NULL;
         _cleanup_free_ char *ref = mem_printf("refs/heads/%s", branch),
-                            *exclude = mem_printf("--exclude=%s", ref), *tip = NULL, *own = NULL;
+                            *exclude = mem_printf("--exclude=%s", branch), *tip = NULL, *own = NULL;
         _cleanup_problem_ Problem problem = {0};
 
         tip = access(at, F_OK) == 0
