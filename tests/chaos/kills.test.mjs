@@ -28,6 +28,7 @@ const ROUNDS_PER_WORLD = 3; // then a new one: the API lists 200 flows, and what
 const PEOPLE = 4;
 const PAUSE_MS = REAL ? [100, 3000] : [20, 300];
 const LONG_LIFE = 0.7; // of the gateway's lives in PostgreSQL: they are not ended before they have the lease
+const SLOW_SYNC_MS = 10; // in every second round: the longer a commit takes, the more often one is killed in it
 const SETTLE_MS = 300_000;
 const AT_REST = new Set(['idle', 'failed', 'stopped']);
 
@@ -140,6 +141,7 @@ async function playRound(lives, round, totals) {
   const random = generator(SEED * 100_003 + round);
   const talks = [];
   let over = false;
+  lives.machine.set({ syncMs: round % 2 ? SLOW_SYNC_MS : 0 });
   const people = lives.channels.map((channel, i) =>
     person(lives, { name: `${round}.${i + 1}`, channel, random: generator(SEED * 7919 + round * 16 + i), isOver: () => over, talks }),
   );

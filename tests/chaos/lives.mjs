@@ -14,6 +14,7 @@ import { startLocalSlack } from '../harness/localslack.mjs';
 import { startModel } from '../harness/model.mjs';
 import { freePort, startOpenCode } from '../harness/opencode.mjs';
 import { readKept } from './kept.mjs';
+import { Machine } from './machine.mjs';
 
 const OPENCODE = fileURLToPath(new URL('opencode-child.mjs', import.meta.url));
 const PLUGIN = fileURLToPath(new URL('../../plugin/dist/bridge.js', import.meta.url));
@@ -147,6 +148,7 @@ export async function startLives({ real = false } = {}) {
   keepCores();
   const scratch = await mkdtemp(join(tmpdir(), 'lives-'));
   const [port, slackPort] = [await freePort(), await freePort()];
+  const machine = new Machine();
   const side = await (real ? realOpenCode : playedOpenCode)({ scratch, gatewayUrl: `http://127.0.0.1:${port}` });
   let fail;
   const broken = new Promise((resolve, reject) => (fail = reject));
@@ -177,7 +179,12 @@ export async function startLives({ real = false } = {}) {
         port,
         bridgeToken: TOKEN,
         ...side.gateway,
-        env: { GATEWAY_PROGRESS_INTERVAL_MS: '1000', GATEWAY_SLACK_CATCH_UP_OVERLAP_S: '15', ...side.gateway.env },
+        env: {
+          GATEWAY_PROGRESS_INTERVAL_MS: '1000',
+          GATEWAY_SLACK_CATCH_UP_OVERLAP_S: '15',
+          ...side.gateway.env,
+          ...machine.env(scratch),
+        },
       }),
     kill: (one) => one.kill9(),
   });
@@ -193,6 +200,7 @@ export async function startLives({ real = false } = {}) {
   for (const one of all) await one.begin();
   return {
     scratch,
+    machine,
     slack,
     gateway,
     opencode,
@@ -204,6 +212,7 @@ export async function startLives({ real = false } = {}) {
     close: async ({ keep = false } = {}) => {
       for (const one of [gateway, opencode, slack]) await one.end();
       await side.close();
+      machine.close();
       if (!keep) await rm(scratch, { recursive: true, force: true, maxRetries: 3 });
     },
   };
