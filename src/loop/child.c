@@ -304,7 +304,7 @@ static void wait_for_news(const Running *all, size_t n, const ChildCancel *cance
         free(polls);
 }
 
-void child_run_all(Child *children, size_t n, unsigned max_parallel, const ChildCancel *cancel)
+void child_run_all(Child *const *children, size_t n, unsigned max_parallel, const ChildCancel *cancel)
 {
         Running *all = mem_zalloc(MAX2(n, (size_t) 1) * sizeof(*all));
         size_t next = 0, n_running = 0;
@@ -316,7 +316,7 @@ void child_run_all(Child *children, size_t n, unsigned max_parallel, const Child
                         Running *r = &all[next];
 
                         *r = (Running){
-                                .child = &children[next++], .pid_fd = -1, .in = -1, .out = -1, .err = -1};
+                                .child = children[next++], .pid_fd = -1, .in = -1, .out = -1, .err = -1};
                         if (child_cancel_is_set(cancel))
                                 r->child->end = CHILD_CANCELLED;
                         else
@@ -337,7 +337,7 @@ void child_run_all(Child *children, size_t n, unsigned max_parallel, const Child
 
 void child_run(Child *child, const ChildCancel *cancel)
 {
-        child_run_all(child, 1, 1, cancel);
+        child_run_all(&child, 1, 1, cancel);
 }
 
 void child_deinit(Child *child)

@@ -55,7 +55,7 @@ typedef struct Child {
 /* Runs to the end. Not from the loop's thread. `cancel` may be NULL. */
 void child_run(Child *child, const ChildCancel *cancel);
 /* Several beside each other, at most `max_parallel` at once. */
-void child_run_all(Child *children, size_t n, unsigned max_parallel, const ChildCancel *cancel);
+void child_run_all(Child *const *children, size_t n, unsigned max_parallel, const ChildCancel *cancel);
 void child_deinit(Child *child);
 static inline bool child_succeeded(const Child *child)
 {

@@ -178,7 +178,7 @@ static void test_cancel(void **state)
         order.fd = ends[0];
         assert_int_equal(pthread_create(&thread, NULL, cancel_when_told, &order), 0);
         both[1].keep_fds[both[1].n_keep_fds++] = 3;
-        child_run_all(both, 2, 2, cancel);
+        child_run_all((Child *const[]){&both[0], &both[1]}, 2, 2, cancel);
         pthread_join(thread, NULL);
         assert_int_equal(both[0].end, CHILD_CANCELLED);
         assert_int_equal(both[1].end, CHILD_CANCELLED);
@@ -194,7 +194,7 @@ static void test_cancel(void **state)
 
 static void test_several_beside_each_other(void **state)
 {
-        Child all[7];
+        Child all[7], *pointers[ELEMENTSOF(all)];
         char dir[] = "/tmp/test-child-XXXXXX";
         const char *const *script = SH(
                 "touch $$; ls | wc -l; while [ $(ls | wc -l) -lt 2 -a ! -e two ]; do sleep 0.01; done; ls | wc -l; "
@@ -205,8 +205,9 @@ static void test_several_beside_each_other(void **state)
         for (size_t i = 0; i < ELEMENTSOF(all); i++) {
                 all[i] = child_of(script);
                 all[i].dir = dir;
+                pointers[i] = &all[i];
         }
-        child_run_all(all, ELEMENTSOF(all), 3, NULL);
+        child_run_all(pointers, ELEMENTSOF(all), 3, NULL);
         for (size_t i = 0; i < ELEMENTSOF(all); i++) {
                 assert_true(child_succeeded(&all[i]));
                 assert_in_range(atoi(buf_bytes(&all[i].out)), 1, 4); /* three and the file "two" */
