@@ -35,6 +35,8 @@ static void post_answer(Flow *f, const char *text)
                                     .verb = SLACK_POST,
                                     .tag = "answer",
                                     .lane = lane,
+                                    /* When Slack takes less than there is to say, questions go first. */
+                                    .priority = ASK_PRIORITY_NORMAL,
                                     .args = json_pack("{s:s, s:s, s:O}", "channel", thread.channel,
                                                       "thread_ts", thread.thread_ts, "message", message),
                             });

@@ -475,7 +475,7 @@ export class FakeOpenCode {
       tool: null,
     };
     return new Promise((answered) => {
-      this.questions.set(question.id, { question, session, answered });
+      this.questions.set(question.id, { question, session, answered, asked_ms: Date.now() });
       this.#durable('question.asked', session, { question });
     });
   }
