@@ -20,6 +20,7 @@ const layers = {
   'src/flow': [...ground, 'store'],
   [`src/${SLACK}`]: engine,
   [`src/${OPENCODE}`]: engine,
+  'src/integrations/models': [...ground, 'net'],
   'src/integrations/git': ground,
   'src/integrations/workspace': [...ground, 'flow', 'integrations/git'],
   'src/core': [
@@ -27,7 +28,7 @@ const layers = {
     'integrations/git/names.h', 'integrations/workspace/workspace-asks.h', 'integrations/workspace/state-asks.h',
     `${SLACK}/slack-asks.h`, `${SLACK}/markdown.h`, `${SLACK}/block-kit.h`, `${OPENCODE}/opencode-asks.h`,
   ],
-  'src/gateway': [...engine, SLACK, OPENCODE, 'integrations/git', 'integrations/workspace', 'core'],
+  'src/gateway': [...engine, SLACK, OPENCODE, 'integrations/models', 'integrations/git', 'integrations/workspace', 'core'],
   localslack: [...ground, 'net'],
 };
 

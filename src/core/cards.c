@@ -12,6 +12,7 @@
 #define THOUGHT_BYTES_MAX 300
 #define TODOS_SHOWN       12
 #define SESSIONS_SHOWN    20
+#define MENU_SWITCHES_MAX 2
 #define SEPARATOR         " \xC2\xB7 "
 #define ELLIPSIS          "\xE2\x80\xA6"
 
@@ -253,6 +254,54 @@ static void add_usage(Buf *line, int64_t tokens, double cost_usd)
         add_detail(line, cost);
 }
 
+static void add_option(json_t *options, const SessionCard *m, const char *text, const char *what)
+{
+        _cleanup_free_ char *value = mem_printf("%s:%s", m->ref, what);
+
+        if (strlen(value) <= SLACK_OPTION_CHARS_MAX)
+                json_array_append_new(options, element_option(text, value, NULL));
+}
+
+static json_t *session_menu(const SessionCard *m)
+{
+        json_t *options = json_array(), *name;
+        size_t i;
+
+        json_array_foreach ((json_t *) m->switches, i, name) {
+                _cleanup_free_ char *text = mem_printf("Model: %s", json_string_value(name)),
+                                    *what = mem_printf("model:%s", json_string_value(name));
+
+                if (i < MENU_SWITCHES_MAX)
+                        add_option(options, m, text, what);
+        }
+        add_option(options, m, "Change model\xE2\x80\xA6", "model");
+        add_option(options, m, "Change agent\xE2\x80\xA6", "agent");
+        if (m->can_retry)
+                add_option(options, m, "Send the last prompt again", "retry");
+        if (json_array_size(options) == 0) {
+                json_decref(options);
+                return NULL;
+        }
+        return json_pack("{s:s, s:s, s:o}", "type", "overflow", "action_id", "session.more", "options",
+                         options);
+}
+
+/* "trade-offs → architect; complexity high · by keywords", or who chose. NULL when there is nothing to say.
+ */
+static json_t *session_reasons(const SessionCard *m)
+{
+        _cleanup_free_ char *one_line = slack_one_line(m->reasons),
+                            *reasons = slack_cut(one_line, LINE_CHARS_MAX), *safe = slack_escape(reasons),
+                            *mention = card_mention(m->chosen_by), *line = NULL;
+
+        if (mention)
+                line = mem_printf("Chosen by %s%s%s", mention, *safe ? SEPARATOR "suggested: " : "", safe);
+        else if (m->decided_by && *safe)
+                line = mem_printf("%s" SEPARATOR "decided by %s", safe,
+                                  str_equal(m->decided_by, "learned") ? "the learned model" : "keywords");
+        return line ? card_small(line, NULL) : NULL;
+}
+
 json_t *card_session(const SessionCard *m)
 {
         _cleanup_free_ char *one_line = slack_one_line(m->title), *mention = card_mention(m->user),
@@ -275,6 +324,7 @@ json_t *card_session(const SessionCard *m)
         line = mem_printf("%s%s%s", mention ? mention : "", mention && *escaped ? SEPARATOR : "", escaped);
         json_array_append_new(blocks, card_small(line, NULL));
         json_array_append_new(blocks, card_small(NULL, m->task));
+        json_array_append_new(blocks, session_reasons(m));
         if (m->state == SESSION_STARTING || m->state == SESSION_WORKING || m->state == SESSION_WAITING ||
             m->state == SESSION_RETRYING)
                 json_array_append_new(buttons, element_button("session.stop", "Stop", m->ref, BUTTON_PLAIN));
@@ -283,6 +333,7 @@ json_t *card_session(const SessionCard *m)
         if (m->open_url)
                 json_array_append_new(buttons,
                                       element_link_button("session.open", "Open in OpenCode", m->open_url));
+        json_array_append_new(buttons, session_menu(m));
         json_array_append_new(blocks, block_actions(NULL, buttons));
         text = mem_printf("%s: %s", title, phrase);
         return slack_message(text, blocks);
@@ -483,6 +534,10 @@ json_t *card_help(const char *command, bool in_thread)
                 {"stop", ": ends the current turn; what was done stays", true},
                 {"cleanup",
                  ": shows what removing the workspace would remove, and removes it when you say so", true},
+                {"model", " and a name: another model from the next prompt on; without a name, the choice",
+                 true},
+                {"agent", " and a name: another agent, likewise", true},
+                {"retry", ": sends the last prompt again", true},
                 {"help", ": this list", true},
         };
         json_t *items = json_array(), *blocks;

@@ -30,12 +30,18 @@ typedef struct SessionCard {
         const char *task;                      /* "Project 0012 · high priority"; NULL = no line */
         bool can_edit;                         /* of the task: a button */
         int64_t started_ms, now_ms;
-        int64_t tokens;    /* in + out so far; 0 = unknown */
-        double cost_usd;   /* 0 = unknown or free */
-        unsigned n_queued; /* prompts that wait for the current turn to end */
+        int64_t tokens;         /* in + out so far; 0 = unknown */
+        double cost_usd;        /* 0 = unknown or free */
+        unsigned n_queued;      /* prompts that wait for the current turn to end */
+        const char *reasons;    /* one line: why this agent and this model; NULL */
+        const char *decided_by; /* "keywords" or "learned"; NULL: nothing was decided */
+        const char *chosen_by;  /* the Slack user who chose otherwise; NULL */
+        const json_t *switches; /* names of other model profiles, for the menu; NULL = none */
+        bool can_retry;         /* the last turn did not succeed */
 } SessionCard;
 /* Buttons (action_id): "session.stop" while starting, working, waiting or retrying; "session.edit";
- * "session.open" (a link). */
+ * "session.open" (a link). A menu "session.more" with the values "<ref>:model:<profile>" (at most 2),
+ * "<ref>:model", "<ref>:agent", "<ref>:retry". */
 json_t *card_session(const SessionCard *m);
 
 typedef enum ProgressState {

@@ -9,6 +9,9 @@ typedef enum CommandVerb {
         COMMAND_LIST,
         COMMAND_STOP,
         COMMAND_HELP,
+        COMMAND_MODEL, /* `rest`: the name that was chosen, or nothing */
+        COMMAND_AGENT,
+        COMMAND_RETRY,
         COMMAND_CLEANUP,
         COMMAND_UNKNOWN,
 } CommandVerb;

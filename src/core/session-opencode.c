@@ -3,29 +3,10 @@
 #include "connectors/slack/slack-asks.h"
 #include "core/session-document.h"
 #include "core/session-workspace.h"
+#include "core/models.h"
+#include "core/session-route.h"
 #include "core/session.h"
 #include "integrations/opencode/opencode-asks.h"
-
-static json_t *model_object(const char *model)
-{
-        const char *slash = model ? strchr(model, '/') : NULL;
-
-        if (!slash)
-                return NULL;
-        return json_pack("{s:s%, s:s}", "provider_id", model, (size_t) (slash - model), "model_id",
-                         slash + 1);
-}
-
-static void put_agent_and_model(Flow *f, json_t *args)
-{
-        const char *agent = json_str(flow_data(f), "defaults.agent");
-        json_t *model = model_object(json_str(flow_data(f), "defaults.model"));
-
-        if (!str_empty(agent))
-                json_put_str(args, "agent", agent);
-        if (model)
-                json_object_set_new(args, "model", model);
-}
 
 void session_ask_create(Flow *f)
 {
@@ -33,21 +14,26 @@ void session_ask_create(Flow *f)
          * next. */
         _cleanup_free_ char *key = mem_printf("%s/session/%lld", session_key(f),
                                               (long long) json_int(flow_data(f), "n_lost", 0));
+        const char *agent = json_str(flow_data(f), "defaults.agent");
+        json_t *model = models_object(session_model(flow_data(f)));
         json_t *args = json_pack("{s:s, s:s, s:s}", "directory", session_directory(f), "title",
                                  json_str_or(flow_data(f), "title", "Task"), "key", key);
 
-        put_agent_and_model(f, args);
+        if (!str_empty(agent) && !session_wanted_agent(flow_data(f)))
+                json_put_str(args, "agent", agent);
+        if (model)
+                json_object_set_new(args, "model", model);
         flow_ask(f, &(FlowAsk){.verb = OPENCODE_SESSION_CREATE, .coalesce = "create", .args = args});
 }
 
-static char *turn_tag(Flow *f)
+char *session_turn_tag(Flow *f)
 {
         return mem_printf("%lld", (long long) json_int(flow_data(f), "turn.no", 0));
 }
 
 bool session_is_of_other_turn(Flow *f, const FlowEvent *ev)
 {
-        _cleanup_free_ char *tag = turn_tag(f);
+        _cleanup_free_ char *tag = session_turn_tag(f);
 
         return !str_empty(ev->tag) && !str_equal(ev->tag, tag); /* asked by an older program: untagged */
 }
@@ -74,7 +60,7 @@ void session_send_prompt(Flow *f)
                                                   ? mem_strdup(json_str(turn, "message_id"))
                                                   : opencode_message_id(key, flow_now_ms(f));
         _cleanup_free_ char *lane = prompt_lane(f);
-        _cleanup_free_ char *tag = turn_tag(f);
+        _cleanup_free_ char *tag = session_turn_tag(f);
         json_t *args =
                 json_pack("{s:s, s:s, s:s, s:s}", "directory", json_str_or(flow_data(f), "oc.directory", ""),
                           "session_id", json_str_or(flow_data(f), "oc.session_id", ""), "message_id",
@@ -84,19 +70,22 @@ void session_send_prompt(Flow *f)
         json_put_str(turn, "message_id", message_id);
         if (name)
                 json_object_set_new(args, "author", json_pack("{s:s, s:s}", "name", name, "source", "slack"));
-        put_agent_and_model(f, args);
+        flow_timer(f, "offline", SESSION_OFFLINE_AFTER_MS);
+        if (!session_put_route(f, args)) {
+                json_decref(args);
+                return;
+        }
         flow_ask(f, &(FlowAsk){.verb = OPENCODE_SESSION_MESSAGE,
                                .tag = tag,
                                .lane = lane,
                                .coalesce = "prompt",
                                .args = args});
-        flow_timer(f, "offline", SESSION_OFFLINE_AFTER_MS);
 }
 
 void session_ask_prompt(Flow *f)
 {
         const char *user = json_str_or(json_at(flow_data(f), "turn"), "user", "");
-        _cleanup_free_ char *tag = turn_tag(f);
+        _cleanup_free_ char *tag = session_turn_tag(f);
 
         if (author_name(f, user) || str_empty(user))
                 session_send_prompt(f);
@@ -124,7 +113,7 @@ void session_look(Flow *f)
         json_t *args =
                 json_pack("{s:s, s:s, s:i}", "directory", json_str_or(oc, "directory", ""), "session_id",
                           json_str_or(oc, "session_id", ""), "limit", SESSION_MESSAGES_PAGE);
-        _cleanup_free_ char *tag = turn_tag(f);
+        _cleanup_free_ char *tag = session_turn_tag(f);
 
         if (json_str(oc, "last_message_id"))
                 json_put_str(args, "after", json_str(oc, "last_message_id"));

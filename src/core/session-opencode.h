@@ -13,10 +13,13 @@ void session_ask_create(Flow *f);
  */
 void session_ask_prompt(Flow *f);
 void session_take_name(Flow *f, const FlowEvent *ev);
+/* What OpenCode offers is asked for, too, where a role was wanted whose form is not known yet
+ * (OPENCODE_AGENTS_LIST): its result goes to session_take_offers() and here again. */
 void session_send_prompt(Flow *f);
 /* The session's messages since the turn before. Moves the timer "look". */
 void session_look(Flow *f);
 void session_ask_abort(Flow *f);
 
+char *session_turn_tag(Flow *f); /* of what is asked for the current turn. Owned. */
 /* What is asked for one turn (name, prompt, messages) may be answered in the next: is this such a result? */
 bool session_is_of_other_turn(Flow *f, const FlowEvent *ev);

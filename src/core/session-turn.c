@@ -3,6 +3,7 @@
 #include "connectors/slack/markdown.h"
 #include "connectors/slack/slack-asks.h"
 #include "core/say.h"
+#include "core/session-again.h"
 #include "core/session-requests.h"
 #include "core/session.h"
 
@@ -12,6 +13,7 @@ json_t *session_turn_begin(Flow *f)
 
         if (!turn)
                 turn = json_pack("{s:b}", "foreign", 1);
+        session_again_begin(f, turn);
         json_put_int(turn, "started_ms", flow_now_ms(f));
         json_put_int(turn, "no", json_int(flow_data(f), "n_turns", 0) + 1);
         json_put_int(flow_data(f), "n_turns", json_int(turn, "no", 0));
@@ -89,6 +91,11 @@ void session_turn_end(Flow *f, ProgressState outcome, const char *error, const T
                                             [PROGRESS_STOPPED] = "octagonal_sign",
                                             [PROGRESS_FAILED] = "warning"};
 
+        if (json_str(reading ? reading->answer : NULL, "error.name"))
+                json_put_str(json_object_get(flow_data(f), "turn"), "error_name",
+                             json_str(reading->answer, "error.name"));
+        if (session_again_end(f, outcome, error))
+                return;
         session_requests_over(f);
         session_end_progress(f, outcome, error);
         if (reading)
@@ -106,9 +113,11 @@ void session_turn_end(Flow *f, ProgressState outcome, const char *error, const T
 void session_turn_note_error(Flow *f, const FlowEvent *ev)
 {
         const char *name = json_str_or(ev->data, "error.name", "error");
+        json_t *turn = json_object_get(flow_data(f), "turn");
 
         if (str_equal(json_str(ev->data, "session_id"), json_str(flow_data(f), "oc.session_id")) &&
-            !str_equal(name, "MessageAbortedError"))
-                json_put_str(json_object_get(flow_data(f), "turn"), "error",
-                             json_str_or(ev->data, "error.message", name));
+            !str_equal(name, "MessageAbortedError")) {
+                json_put_str(turn, "error", json_str_or(ev->data, "error.message", name));
+                json_put_str(turn, "error_name", name);
+        }
 }

@@ -2,10 +2,12 @@
 
 #include "base/digest.h"
 #include "core/catchup.h"
-#include "core/session-task.h"
-#include "core/start-form.h"
+#include "core/models.h"
 #include "core/say.h"
 #include "core/session-document.h"
+#include "core/session-route.h"
+#include "core/session-task.h"
+#include "core/start-form.h"
 
 PostedPlace session_thread(Flow *f)
 {
@@ -62,7 +64,10 @@ json_t *session_card_message(Flow *f)
 {
         const json_t *data = flow_data(f);
         _cleanup_free_ char *open_url = session_open_url(data, json_str(data, "oc.session_id")),
-                            *task = json_at(data, "task") ? start_task_line(json_at(data, "task")) : NULL;
+                            *task = json_at(data, "task") ? start_task_line(json_at(data, "task")) : NULL,
+                            *agent = session_agent_label(data), *model = session_model_label(data);
+        _cleanup_json_ json_t *switches =
+                models_alternatives(json_at(data, "defaults.models"), session_model(data));
 
         return card_session(&(SessionCard){
                 .ref = flow_ref(f),
@@ -71,8 +76,8 @@ json_t *session_card_message(Flow *f)
                 .state = session_state(f),
                 .waiting_for = first_waiting(data),
                 .error = json_str(data, "error"),
-                .agent = json_str(data, "oc.agent"),
-                .model = json_str(data, "oc.model"),
+                .agent = agent,
+                .model = model,
                 .directory = json_str(data, "oc.directory"),
                 .open_url = open_url,
                 .task = task,
@@ -84,6 +89,11 @@ json_t *session_card_message(Flow *f)
                 /* Before the first turn the task itself stands in the queue: nothing waits behind anything
                    yet. */
                 .n_queued = json_at(data, "turn") ? (unsigned) session_queue_length(f) : 0,
+                .reasons = json_str(data, "routing.decision.reasons"),
+                .decided_by = json_str(data, "routing.decision.by"),
+                .chosen_by = json_str(data, "routing.override.user"),
+                .switches = switches,
+                .can_retry = json_at(data, "failed") != NULL,
         });
 }
 
@@ -177,6 +187,15 @@ size_t session_queue_push(Flow *f, const char *user, const char *ts, const char 
         json_put_str(prompt, "text", text);
         json_array_insert_new(queue(f), place, prompt);
         return place + 1;
+}
+
+void session_queue_again(Flow *f, json_t *prompt)
+{
+        int64_t n = json_int(flow_data(f), "n_prompts", 0) + 1;
+
+        json_put_int(flow_data(f), "n_prompts", n);
+        json_put_int(prompt, "n", n);
+        json_array_insert_new(queue(f), 0, prompt);
 }
 
 json_t *session_queue_pop(Flow *f)

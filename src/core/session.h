@@ -35,6 +35,8 @@ char *session_open_url(const json_t *data, const char *session_id);
 /* Prompts that wait. */
 /* In the order in which things were said; ts may be NULL: at the end. Its place, from 1. */
 size_t session_queue_push(Flow *f, const char *user, const char *ts, const char *text);
+/* In front of all others, as a prompt of its own: it gets the next number. */
+void session_queue_again(Flow *f, json_t *prompt /* stolen */);
 /* Owned: whose it was; NULL: it is not waiting. */
 char *session_queue_remove(Flow *f, const char *ts);
 json_t *session_queue_pop(Flow *f); /* owned; NULL when empty */

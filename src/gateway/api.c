@@ -46,6 +46,7 @@ static void get_readyz(Gateway *g, HttpRequest *req)
 
         json_put_str(body, "slack_error", g->slack_error);
         json_object_set_new(body, "transport", health_render(g->health));
+        json_object_set_new(body, "models", gateway_models_status(g));
         http_respond_json(req, ready ? 200 : 503, body);
 }
 

@@ -11,6 +11,7 @@
 #include "flow/engine.h"
 #include "gateway/health.h"
 #include "gateway/missed.h"
+#include "integrations/models/health.h"
 #include "integrations/opencode/bridge.h"
 #include "integrations/opencode/waker.h"
 #include "net/http-server.h"
@@ -45,6 +46,8 @@ struct Gateway {
         bool stopping;
         int exit_code;
 
+        ModelHealth *models;
+        List model_asks; /* of models.c: those that wait for a look */
         LiveSession *live;
         HttpWaiter *waiters;
         List streams; /* of EventStream */
@@ -86,6 +89,15 @@ void history_deinit(Gateway *g); /* after the engine: nothing is delivered any m
 /* offer.c: what a task can be about, as core/flows/flows.h says of GATEWAY_OFFER. Owned. */
 json_t *gateway_offer(Gateway *g);
 extern const AskVerb gateway_offer_verb;
+
+/* models.c: the model profiles. */
+void gateway_models_init(Gateway *g);
+void gateway_models_deinit(Gateway *g); /* after the bridge and the engine */
+/* What new sessions know of them: defaults.model, defaults.models, defaults.fallback. */
+void gateway_models_defaults(const GatewayConf *conf, json_t *defaults);
+/* [{name, model, kind, state, why?, looked_s_ago?}]. Owned. */
+json_t *gateway_models_status(Gateway *g);
+extern const AskVerb gateway_models_verb;
 
 /* asks.c: the verbs of the composition root. */
 extern const AskVerb *const gateway_verbs[]; /* NULL-terminated; owner: Gateway */

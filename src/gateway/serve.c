@@ -180,6 +180,7 @@ static json_t *session_defaults(const GatewayConf *conf)
         json_put_str(defaults, "web_url", conf->opencode.web_url);
         json_put_str(defaults, "command", conf->slack.command);
         json_put_int(defaults, "queue_max", conf->limits.queued_prompts);
+        gateway_models_defaults(conf, defaults);
         return defaults;
 }
 
@@ -215,6 +216,7 @@ static void add_verbs(Gateway *g)
         for (const AskVerb *const *v = gateway_verbs; *v; v++)
                 flow_engine_add_verb(g->engine, *v, g);
         flow_engine_add_verb(g->engine, &gateway_offer_verb, g);
+        flow_engine_add_verb(g->engine, &gateway_models_verb, g);
 }
 
 static int start_slack(Gateway *g)
@@ -280,6 +282,7 @@ static int start(Gateway *g)
                 r = start_slack(g);
         if (r < 0)
                 return error_trace(r);
+        gateway_models_init(g);
         add_verbs(g);
         /* By turns, so that two clocks that disagree do not give the same id twice. */
         if (g->lease)
@@ -313,6 +316,7 @@ static void gateway_deinit(Gateway *g)
         bridge_free(g->bridge);
         slack_web_free(g->web);
         health_free(g->health);
+        gateway_models_deinit(g);
         http_client_free(g->http);
         live_deinit(g);
         journal_free(g->journal); /* joins the writer, before the engine goes */

@@ -267,6 +267,8 @@ static void check_element(Check *c, const json_t *element, bool in_input)
                 check_options(c, element, 10);
         else if (str_equal(type, "static_select") || str_equal(type, "multi_static_select"))
                 check_options(c, element, 100);
+        else if (!in_input && str_equal(type, "overflow"))
+                check_options(c, element, 5);
         else if (str_equal(type, "external_select") || str_equal(type, "multi_external_select")) {
                 if (json_object_get(element, "options"))
                         complain(c, "an external select has no options", element);

@@ -135,7 +135,7 @@ static void test_session(void **state)
         assert_says(
                 card,
                 "build \xC2\xB7 scripted/demo \xC2\xB7 units \xC2\xB7 3 min \xC2\xB7 12.4 k tokens \xC2\xB7 $0.42");
-        assert_actions(card, "session.stop session.open ");
+        assert_actions(card, "session.stop session.open session.more ");
         assert_string_equal(json_str(find_element(card, "session.stop"), "value"), m.ref);
         json_decref(card);
 
@@ -154,7 +154,7 @@ static void test_session(void **state)
         card = checked(card_session(&m));
         assert_says(card, "Model not found: mock/nope");
         assert_says(card, "Reply in this thread to try again.");
-        assert_actions(card, "");
+        assert_actions(card, "session.more ");
         json_decref(card);
 }
 

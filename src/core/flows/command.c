@@ -1,6 +1,7 @@
-/* A slash command that asks or tells: help, status, list, stop. (`start` is a session's first event.) Slash
- * commands do not work in threads, so `stop` has to find out which session is meant: the only one that runs,
- * else the person chooses from the list. */
+/* A slash command that asks or tells: help, status, list, stop, model, agent, retry. (`start` is a session's
+ * first event.) Slash commands do not work in threads, so what is about one session has to find out which is
+ * meant: the only one that runs, for model, agent and retry else the person's only one in the channel; else
+ * the person says it in the thread. */
 #include "core/flows/flows.h"
 
 #include "connectors/slack/slack-asks.h"
@@ -18,6 +19,11 @@ static FlowVerdict say(Flow *f, json_t *message /* stolen */)
         return flow_go(f, &step_saying);
 }
 
+static bool is_choice(CommandVerb verb)
+{
+        return verb == COMMAND_MODEL || verb == COMMAND_AGENT || verb == COMMAND_RETRY;
+}
+
 static FlowVerdict on_reading(Flow *f, const FlowEvent *ev)
 {
         Command c;
@@ -27,7 +33,7 @@ static FlowVerdict on_reading(Flow *f, const FlowEvent *ev)
         json_object_update_missing(flow_data(f), (json_t *) ev->data);
         c = command_parse(json_str_or(ev->data, "text", ""));
         if (c.verb == COMMAND_LIST || c.verb == COMMAND_STATUS || c.verb == COMMAND_STOP ||
-            c.verb == COMMAND_CLEANUP)
+            c.verb == COMMAND_CLEANUP || is_choice(c.verb))
                 return flow_go(f, &step_listing);
         return say(f, card_help(json_str_or(ev->data, "command", "/opencode"), false));
 }
@@ -123,6 +129,58 @@ static FlowVerdict clean_the_one(Flow *f, const json_t *sessions)
                        : flow_go(f, &step_saying);
 }
 
+/* The session that somebody means who cannot say it: the only one of theirs at work, else their only one in
+ * this channel. NULL: there is none, or (*ret_n > 1) there are several. */
+static const json_t *meant(Flow *f, const json_t *sessions, size_t *ret_n)
+{
+        const char *user = json_str(flow_data(f), "user"), *channel = json_str(flow_data(f), "channel");
+        const json_t *found[2] = {NULL, NULL};
+        size_t n[2] = {0, 0}, i;
+        json_t *s;
+
+        json_array_foreach ((json_t *) sessions, i, s) {
+                if (!str_equal(json_str(s, "data.user"), user))
+                        continue;
+                if (is_running(s)) {
+                        found[0] = s;
+                        n[0]++;
+                }
+                if (str_equal(json_str(s, "data.channel"), channel)) {
+                        found[1] = s;
+                        n[1]++;
+                }
+        }
+        *ret_n = n[0] > 0 ? n[0] : n[1];
+        return *ret_n == 1 ? found[n[0] > 0 ? 0 : 1] : NULL;
+}
+
+static FlowVerdict choose(Flow *f, const json_t *sessions, const Command *c)
+{
+        static const char *const words[] = {
+                [COMMAND_MODEL] = "model", [COMMAND_AGENT] = "agent", [COMMAND_RETRY] = "retry"};
+        const char *word = words[c->verb], *user = json_str_or(flow_data(f), "user", "");
+        _cleanup_free_ char *address = NULL, *text = NULL;
+        size_t n;
+        const json_t *session = meant(f, sessions, &n);
+
+        if (!session) {
+                text = n == 0 ? mem_strdup("You have no session here. `start` and a task begins one.")
+                              : mem_printf(
+                                        "You have several sessions. Say `!%s%s%.60s` in the thread of the one you "
+                                        "mean.",
+                                        word, *c->rest ? " " : "", c->rest);
+                return say(f, card_notice(NULL, text));
+        }
+        address = mem_printf("flow:%s", json_str_or(session, "ref", ""));
+        if (c->verb == COMMAND_RETRY)
+                flow_send(f, address, "session.retry", json_pack("{s:s}", "user", user));
+        else
+                flow_send(f, address, "session.choose",
+                          json_pack("{s:s, s:s, s:s}", "what", word, "name", c->rest, "user", user));
+        text = mem_printf("In its thread: %s", json_str_or(session, "data.title", "Task"));
+        return say(f, card_notice(NULL, text));
+}
+
 static FlowVerdict on_listing(Flow *f, const FlowEvent *ev)
 {
         const json_t *sessions = json_at(ev->data, "sessions");
@@ -137,6 +195,8 @@ static FlowVerdict on_listing(Flow *f, const FlowEvent *ev)
                 return FLOW_IGNORE;
         if (c.verb == COMMAND_STOP)
                 return stop_the_one(f, sessions);
+        if (is_choice(c.verb))
+                return choose(f, sessions, &c);
         if (c.verb == COMMAND_CLEANUP)
                 return clean_the_one(f, sessions);
         return say(f,

@@ -7,6 +7,7 @@
  * | permission | permission request             | perm:<OpenCode request id>, http:<request_id>          |
  * | question   | question request               | que:<OpenCode request id>                              |
  * | start      | task on its way to a session   | cmd:<trigger id>, cut:<trigger id>, edit:<session>:<user> |
+ * | fallback   | turn whose model fails         | fallback:<session>:<turn>                              |
  * | command    | slash command that is a query  | cmd:<trigger id>                                       |
  * | notice     | refusal or explanation         | notice:<dedup key>                                     |
  * | catchup    | workspace                      | catchup:slack                                          |
@@ -48,6 +49,14 @@
  *   session.cleanup {user}            command → session: its workspace is to be removed
  *   cleanup.begin   {user, channel, thread_ts, session, workspace}   session → cleanup
  *   session.cleaned {path}            cleanup → session: it is removed
+ *   session.choose  {what: "model" | "agent", name, user}    command → session
+ *   session.retry   {user}            command → session: the last prompt again
+ *   fallback.begin  {session, channel, thread_ts, turn, directory, model, why, trying, auto, profiles, timing}
+ *                   session → fallback: its model fails; trying: OpenCode has not given up
+ *   fallback.turn_over {why}          session → fallback: it has now
+ *   fallback.over   {what, user?}     session → fallback: recovered, answered, stopped, moved_on, again, ended
+ *   fallback.act    {from, turn, model?, by: "click" | "recovery", user}   fallback → session
+ *   fallback.acted  {ok, why?}        session → fallback
  *   request.asked   {…}               session → permission, question
  *   request.replied {reply | answers | rejected}   session → …: answered in OpenCode
  *   request.over    {}                session → …: nobody waits for it any more
@@ -65,6 +74,7 @@ extern const FlowKind flow_kind_session;
 extern const FlowKind flow_kind_permission;
 extern const FlowKind flow_kind_question;
 extern const FlowKind flow_kind_start;
+extern const FlowKind flow_kind_fallback;
 extern const FlowKind flow_kind_command;
 extern const FlowKind flow_kind_notice;
 extern const FlowKind flow_kind_catchup;
@@ -81,6 +91,11 @@ extern const FlowKind *const core_flow_kinds[]; /* NULL-terminated, for the engi
 /* {} → what a task can be about (core/start-form.h): {repositories: [{name}], projects: [{id, title, status,
  * category, repositories, active}], project_list, complete, models: [{name, model}]}. From memory. */
 #define GATEWAY_OFFER "gateway.offer"
+/* {check?, directory?, failed?: {model, why}, worked?: model} → {profiles: [{name, model, kind, state, why?}]}, in order of
+ * preference; state "healthy", "failing" or "unknown". `check`: looks at those that have not been looked at for
+ * a while, and answers when that is done (seconds); `directory`: in which OpenCode is asked for its providers;
+ * `failed`, `worked`: what a session has found out. Looking twice is as good as once. */
+#define GATEWAY_MODELS "gateway.models"
 /* One page of a channel's history (without `ts`) or of a thread, given to the intake message by message.
  *   {channel, is_direct?, ts?, oldest, from, fresh, cursor?, queued?: [ts], after?} →
  *   {n_read, n_new, concerned: [thread ts], threads: [ts], missing: [ts], last, next_cursor}

@@ -17,10 +17,13 @@
 #include "core/command.h"
 #include "core/reading.h"
 #include "core/say.h"
+#include "core/session-again.h"
 #include "core/session-away.h"
+#include "core/session-choice.h"
 #include "core/session-document.h"
 #include "core/session-opencode.h"
 #include "core/session-requests.h"
+#include "core/session-route.h"
 #include "core/session-talk.h"
 #include "core/session-task.h"
 #include "core/session-turn.h"
@@ -40,6 +43,17 @@ static const FlowStep step_opening, step_preparing, step_creating, step_broken, 
 
 static FlowVerdict stop(Flow *f, const FlowEvent *ev);
 
+/* The prompt of a turn that failed, or does not get on, is sent again. */
+static FlowVerdict again(Flow *f, const FlowEvent *ev)
+{
+        switch (session_again_plan(f, ev)) {
+        case AGAIN_ABORT_FIRST: return flow_go(f, &step_stopping);
+        case AGAIN_NOW: return flow_go(f, &step_working);
+        case AGAIN_NOT: break;
+        }
+        return FLOW_STAY;
+}
+
 /* A mention in the thread of a running session arrives as another start. */
 static bool is_message(const FlowEvent *ev)
 {
@@ -57,6 +71,9 @@ static FlowVerdict on_bang(Flow *f, const FlowEvent *ev)
         case COMMAND_STOP: return stop(f, ev);
         case COMMAND_STATUS: session_say_status(f, ev); break;
         case COMMAND_HELP: session_say_help(f, ev); break;
+        case COMMAND_MODEL: session_choice_begin(f, "model", c.rest, ev); break;
+        case COMMAND_AGENT: session_choice_begin(f, "agent", c.rest, ev); break;
+        case COMMAND_RETRY: return again(f, ev);
         case COMMAND_CLEANUP: session_ask_cleanup(f, ev); break;
         case COMMAND_START:
         case COMMAND_LIST:
@@ -77,8 +94,13 @@ static FlowVerdict on_common(Flow *f, const FlowEvent *ev)
                 v = session_take_away_event(f, ev);
         if (v == FLOW_IGNORE)
                 v = session_take_task_event(f, ev);
+        if (v == FLOW_IGNORE)
+                v = session_take_choice_event(f, ev);
         if (v != FLOW_IGNORE)
                 return v;
+        if (flow_event_is(ev, "fallback.act") || flow_event_is(ev, "session.retry") ||
+            session_choice_is_retry(ev))
+                return again(f, ev);
         if (flow_event_is(ev, "slack.edited"))
                 return session_take_edit(f, ev);
         if (flow_event_is(ev, "slack.refused")) {
@@ -134,6 +156,7 @@ static FlowVerdict stop(Flow *f, const FlowEvent *ev)
                 say_ephemeral(f, &thread, user, NULL, "Nothing is running. A reply in the thread goes on.");
                 return FLOW_STAY;
         }
+        json_object_del(json_object_get(flow_data(f), "turn"), "again"); /* this is meant more than that */
         return flow_go(f, &step_stopping);
 }
 
@@ -383,7 +406,9 @@ static void note_foreign_prompt(Flow *f, const FlowEvent *ev)
         _cleanup_free_ char *excerpt = slack_markdown_plain(json_str_or(ev->data, "message.text", ""), 500);
         _cleanup_free_ char *text = NULL;
 
-        if (json_str(ev->data, "message.gateway_key") || str_empty(excerpt))
+        /* A command's message has the text of its template, without our mark. */
+        if (json_str(ev->data, "message.gateway_key") || str_empty(excerpt) ||
+            str_equal(json_str_or(ev->data, "message.id", ""), json_str(flow_data(f), "turn.message_id")))
                 return;
         text = mem_printf("Asked in OpenCode: %s", excerpt);
         say_in_thread(f, &thread, ":computer:", text);
@@ -532,9 +557,9 @@ static FlowVerdict on_looked(Flow *f, const FlowEvent *ev, bool stopping)
         session_turn_remember(f, messages, &reading);
         error = session_turn_error(&reading, stopping);
         return end_turn(f,
-                        error      ? PROGRESS_FAILED
-                        : stopping ? PROGRESS_STOPPED
-                                   : PROGRESS_DONE,
+                        error                                                 ? PROGRESS_FAILED
+                        : stopping && !session_again_is_answered(f, &reading) ? PROGRESS_STOPPED
+                                                                              : PROGRESS_DONE,
                         error, &reading);
 }
 
@@ -555,6 +580,7 @@ static FlowVerdict on_turn_event(Flow *f, const FlowEvent *ev, bool stopping)
 {
         if (flow_event_is(ev, "progress")) {
                 json_object_set_new(json_object_get(flow_data(f), "turn"), "view", json_deep_copy(ev->data));
+                session_again_on_progress(f, ev);
                 session_show_progress(f, PROGRESS_WORKING, NULL, ASK_PRIORITY_PROGRESS);
                 return FLOW_STAY;
         }
@@ -604,13 +630,16 @@ static FlowVerdict on_working(Flow *f, const FlowEvent *ev)
         v = on_turn_event(f, ev, false);
         if (v != FLOW_IGNORE)
                 return v;
-        if (flow_event_is_ask(ev, SLACK_USER, NULL) ||
+        if (flow_event_is_ask(ev, SLACK_USER, NULL) || session_choice_is_offers_of_turn(ev) ||
             flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGE, NULL)) {
                 if (session_is_of_other_turn(f, ev))
                         return FLOW_STAY;
                 if (flow_event_is(ev, OPENCODE_SESSION_MESSAGE))
                         return on_prompt_sent(f, ev);
-                session_take_name(f, ev);
+                if (flow_event_is(ev, SLACK_USER))
+                        session_take_name(f, ev);
+                else
+                        session_take_offers(f, ev);
                 session_send_prompt(f);
                 return FLOW_STAY;
         }
@@ -627,6 +656,8 @@ static FlowVerdict on_working(Flow *f, const FlowEvent *ev)
         if (flow_event_is(ev, "oc.session.retry") || flow_event_is(ev, "oc.session.active")) {
                 bool retry = flow_event_is(ev, "oc.session.retry");
 
+                if (retry)
+                        session_again_on_retry(f, ev);
                 if (!retry && session_state(f) != SESSION_RETRYING && session_state(f) != SESSION_OFFLINE)
                         return FLOW_IGNORE;
                 session_set_error(f, retry ? json_str(ev->data, "message") : NULL);
@@ -645,11 +676,13 @@ static FlowVerdict on_stopping(Flow *f, const FlowEvent *ev)
         FlowVerdict v;
 
         if (flow_event_is_enter(ev)) {
-                session_set_state(f, SESSION_STOPPING);
+                session_set_state(f, session_again_is_wanted(f) ? SESSION_RETRYING : SESSION_STOPPING);
                 session_requests_over(f);
-                session_queue_drop(f, "Stopped.");
+                if (!session_again_is_wanted(f))
+                        session_queue_drop(f, "Stopped.");
                 session_show_card(f);
                 flow_ask_forget(f, "prompt");
+                flow_ask_forget(f, "offers");
                 session_ask_abort(f);
                 json_object_set_new(json_object_get(flow_data(f), "turn"), "asked", json_true());
                 flow_timer(f, "look", STOP_PATIENCE_MS);

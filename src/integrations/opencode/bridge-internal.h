@@ -89,6 +89,8 @@ struct Bridge {
         LoopTimer *ack_timer;
         int64_t refusal_logged_ms;
         unsigned n_refusals_unlogged;
+        List queries; /* of offers.c */
+        uint64_t n_queries;
         bool stopping;
         BridgeMetrics metrics;
 };
@@ -146,6 +148,7 @@ void bridge_connection_schedule(BridgeConnection *c);
 #define OFFERS_MAX_DIRECTORIES 32
 const json_t *bridge_offers_get(const BridgeConnection *c /* NULL is fine */, const char *directory);
 void bridge_offers_put(BridgeConnection *c, const char *directory, const json_t *offers /* borrowed */);
+void bridge_queries_free(Bridge *b);
 void bridge_offers_forget(BridgeConnection *c, const char *directory /* NULL: all */);
 
 /* --- processes.c: who is who --- */

@@ -520,6 +520,7 @@ int bridge_new(Bridge **ret, Loop *loop, Metrics *metrics, const BridgeConfig *c
         b->config = *config;
         b->timing = default_timing;
         list_init(&b->connections);
+        list_init(&b->queries);
         b->ack_timer = loop_timer_new(loop, send_acks, b);
         make_metrics(&b->metrics, metrics);
         *ret = b;
@@ -541,6 +542,7 @@ void bridge_free(Bridge *b)
                 ws_peer_abort(c->peer);
                 free_connection(c);
         }
+        bridge_queries_free(b);
         bridge_processes_free(b);
         loop_timer_free(b->ack_timer);
         free(b->metrics.frames);

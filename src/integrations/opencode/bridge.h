@@ -39,6 +39,12 @@ void bridge_accept(Bridge *b, HttpRequest *req);
  * once per loop iteration. */
 void bridge_event_durable(Bridge *b, const char *bridge_id, int64_t seq);
 
+/* What OpenCode has credentials for, as seen from a directory: [{id, models: [id]}], borrowed until `done`
+ * returns; NULL when nobody says so within the time of a command. `done` once, perhaps from inside; never
+ * after bridge_free(). */
+void bridge_list_providers(Bridge *b, const char *directory,
+                           void (*done)(void *userdata, const json_t *providers), void *userdata);
+
 unsigned bridge_connected(const Bridge *b); /* live plugin connections */
 /* For /api and doctor, a new list of the live ones: [{bridge_id, pid, plugin_version, opencode_version|null,
  * directories:[…], since_ms, ack, unstored, lost}]; `unstored` = events handed up and not yet durable. */
