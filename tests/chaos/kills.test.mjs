@@ -160,7 +160,7 @@ async function playRound(lives, round, totals) {
 }
 
 test(`${ROUNDS} rounds of ${KILLS_PER_ROUND} kills, journal in ${JOURNAL}, ${REAL ? 'the real' : 'a played'} OpenCode (seed ${SEED})`, async (t) => {
-  const totals = { kills: 0, talks: 0, answered: 0, failed: 0, doubtful: 0, clicks: 0, troubles: {} };
+  const totals = { kills: 0, talks: 0, answered: 0, failed: 0, refused: 0, doubtful: 0, clicks: 0, troubles: {} };
   const began = Date.now();
   let lives, before = 0, round = 0;
   try {

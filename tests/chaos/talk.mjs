@@ -136,11 +136,14 @@ export class Talk {
     return `${this.name}: ${what}`;
   }
 
-  /** Throws when anything was lost or doubled; else {answered, failed, doubtful}. `truth` is OpenCode's. */
+  /**
+   * Throws when anything was lost or doubled; else how many prompts were `answered`, `failed` (in OpenCode), or `refused`
+   * (never given to it), each visibly, and how many commands were `doubtful`. `truth` is OpenCode's.
+   */
   async check(truth) {
     const slack = await this.lives.slack.up();
     const thread = await this.#thread(slack);
-    const counts = { answered: 0, failed: 0, doubtful: this.doubtful.length };
+    const counts = { answered: 0, failed: 0, refused: 0, doubtful: this.doubtful.length };
     for (const said of this.said) counts[this.#checkPrompt(said, thread, truth)]++;
     for (const mark of this.doubtful) {
       assert.ok((await this.#roots(slack, mark)).length <= 1, this.#fail(`${mark} has one card at most`));
@@ -171,7 +174,7 @@ export class Talk {
     assert.equal(ends.length, 1, this.#fail(`${mark} has one end, and it has ${JSON.stringify(ends)}`));
     if (ends[0] === 'answered') assert.ok(done, this.#fail(`${mark} was answered`));
     else assert.ok(thread.some((m) => isProgress(m) || /restarted|not /.test(textOf(m))), this.#fail(`the thread says why ${mark} has no answer`));
-    return ends[0];
+    return asked.length > 0 ? ends[0] : 'refused';
   }
 }
 
