@@ -17,5 +17,8 @@ json_t *card_small(const char *mrkdwn, const char *plain);
 char *card_time_left(int64_t expires_ms, int64_t now_ms);
 /* "<@U1>", or NULL for what is no Slack id. */
 char *card_mention(const char *user_id);
+/* Of a state: the emoji's name, and the word of lists. Static. */
+const char *card_state_emoji(SessionState s);
+const char *card_state_word(SessionState s);
 /* "by <@U1>" or "in OpenCode". */
 char *card_by(const char *user_id);

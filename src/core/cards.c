@@ -5,13 +5,13 @@
 
 #include "connectors/slack/markdown.h"
 #include "core/cards-internal.h"
+#include "core/command.h"
 
 #define TITLE_CHARS_MAX   150
 #define LINE_CHARS_MAX    300
 #define DETAIL_CHARS_MAX  60
 #define THOUGHT_BYTES_MAX 300
 #define TODOS_SHOWN       12
-#define SESSIONS_SHOWN    20
 #define MENU_SWITCHES_MAX 2
 #define SEPARATOR         " \xC2\xB7 "
 #define ELLIPSIS          "\xE2\x80\xA6"
@@ -177,6 +177,16 @@ bool session_state_from_name(const char *name, SessionState *ret)
                         return true;
                 }
         return false;
+}
+
+const char *card_state_emoji(SessionState s)
+{
+        return states[s].emoji;
+}
+
+const char *card_state_word(SessionState s)
+{
+        return states[s].word;
 }
 
 /* "Waiting for an answer": the state with what it is about, for people. */
@@ -480,76 +490,19 @@ json_t *card_progress(const ProgressCard *m)
 /* --- lists, help, notices --------------------------------------------------------------------------------
  */
 
-static json_t *session_line(const SessionLine *line, int64_t now_ms)
-{
-        _cleanup_free_ char *one_line = slack_one_line(line->title), *ago = NULL, *details = NULL,
-                            *url = NULL;
-        _cleanup_free_ char *title = slack_cut(*one_line ? one_line : "Task", TITLE_CHARS_MAX);
-        _cleanup_free_ char *phrase = state_phrase(line->state, line->waiting_for),
-                            *cut = slack_cut(phrase, LINE_CHARS_MAX);
-        json_t *elements = json_array();
-
-        ago = card_duration(now_ms - line->updated_ms);
-        details = mem_printf("\n%s" SEPARATOR "%s ago", cut, ago);
-        url = slack_url(line->permalink, NULL);
-        json_array_append_new(elements, rich_emoji(states[line->state].emoji));
-        json_array_append_new(elements, rich_text("  ", 0));
-        json_array_append_new(elements, url ? rich_link(url, title, RICH_BOLD) : rich_text(title, RICH_BOLD));
-        card_add_text(elements, details, 0);
-        return card_rich(elements);
-}
-
-json_t *card_session_list(const SessionLine *lines, size_t n, int64_t now_ms)
-{
-        size_t n_shown = MIN2(n, (size_t) SESSIONS_SHOWN);
-        _cleanup_free_ char *text = NULL;
-        json_t *blocks = json_array();
-
-        if (n == 0) {
-                json_array_append_new(blocks, card_headline(NULL, "No sessions yet",
-                                                            ". `/opencode start` and what is to be done "
-                                                            "begins one."));
-                return slack_message("No sessions yet.", blocks);
-        }
-        for (size_t i = 0; i < n_shown; i++)
-                json_array_append_new(blocks, session_line(&lines[i], now_ms));
-        if (n > n_shown) {
-                _cleanup_free_ char *more = mem_printf("and %zu more", n - n_shown);
-
-                json_array_append_new(blocks, card_small(NULL, more));
-        }
-        text = mem_printf("%zu session%s", n, n == 1 ? "" : "s");
-        return slack_message(text, blocks);
-}
-
 json_t *card_help(const char *command, bool in_thread)
 {
-        static const struct {
-                const char *word, *what;
-                bool here; /* makes sense inside a thread */
-        } lines[] = {
-                {"start", " and what is to be done: a new session, in a thread of its own", false},
-                {"status", ": what runs, and what waits for you", true},
-                {"list", ": all sessions, the latest first", false},
-                {"stop", ": ends the current turn; what was done stays", true},
-                {"cleanup",
-                 ": shows what removing the workspace would remove, and removes it when you say so", true},
-                {"model", " and a name: another model from the next prompt on; without a name, the choice",
-                 true},
-                {"agent", " and a name: another agent, likewise", true},
-                {"retry", ": sends the last prompt again", true},
-                {"help", ": this list", true},
-        };
         json_t *items = json_array(), *blocks;
+        const CommandHelp *line;
 
-        for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
-                _cleanup_free_ char *word = in_thread ? mem_printf("!%s", lines[i].word)
-                                                      : mem_printf("%s %s", command, lines[i].word);
+        for (size_t i = 0; (line = command_help(i)); i++) {
+                _cleanup_free_ char *word =
+                        in_thread ? mem_printf("!%s", line->word) : mem_printf("%s %s", command, line->word);
 
-                if (!in_thread || lines[i].here)
+                if (!in_thread || line->in_thread)
                         json_array_append_new(items,
                                               rich_section(json_pack("[o, o]", rich_text(word, RICH_CODE),
-                                                                     rich_text(lines[i].what, 0))));
+                                                                     rich_text(line->what, 0))));
         }
         blocks = json_pack(
                 "[o, o]",

@@ -117,14 +117,7 @@ json_t *card_question(const QuestionCard *m);
  * unanswered: [], and so does one that the card did not show. At least one answer in all is needed. */
 json_t *card_question_read(const json_t *questions, const json_t *state_values, char **ret_error);
 
-typedef struct SessionLine {
-        const char *title, *permalink; /* permalink may be NULL */
-        SessionState state;
-        const char *waiting_for;
-        int64_t updated_ms;
-} SessionLine;
-/* At most 20 lines, then "and n more"; for none it says how to start. */
-json_t *card_session_list(const SessionLine *lines, size_t n, int64_t now_ms);
+/* Lists of sessions: cards-list.h. */
 json_t *card_help(const char *command /* "/opencode" */, bool in_thread);
 /* Plain data, inert; `backticks` set as code; with an optional leading emoji name (":warning:"). */
 json_t *card_notice(const char *emoji, const char *text);

@@ -13,8 +13,17 @@ typedef enum CommandVerb {
         COMMAND_AGENT,
         COMMAND_RETRY,
         COMMAND_CLEANUP,
+        COMMAND_FOCUS,
         COMMAND_UNKNOWN,
 } CommandVerb;
+
+/* What people are told of a word; in the order of the help. */
+typedef struct CommandHelp {
+        const char *word, *what; /* "stop", ": ends the current turn …" */
+        bool in_thread;          /* works there, as "!word" */
+} CommandHelp;
+/* NULL behind the last. */
+const CommandHelp *command_help(size_t i);
 
 typedef struct Command {
         CommandVerb verb;

@@ -333,6 +333,24 @@ static void plan_view(const IntakeContext *ctx, const json_t *in, IntakePlan *re
                 mem_printf("view:%s:%s", json_str_or(in, "view_id", ""), json_str_or(in, "hash", ""));
 }
 
+/* The app's own page. Whoever may not use the app finds it empty. */
+static void plan_home(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
+{
+        static const char *const copied[] = {"user", NULL};
+
+        if (!str_equal(json_str(in, "tab"), "home") || !listed(ctx->allow_users, json_str(in, "user")))
+                return;
+        ret->address = mem_printf("person:%s", json_str_or(in, "user", ""));
+        ret->kind = "person";
+        ret->event = "home.opened";
+        ret->dedup_key =
+                mem_printf("home:%s:%s", json_str_or(in, "user", ""), json_str_or(in, "event_ts", ""));
+        ret->data = json_object();
+        copy_to(ret->data, in, copied);
+        json_put_str(ret->data, "command", ctx->command);
+        json_object_set(ret->data, "defaults", (json_t *) ctx->defaults);
+}
+
 /* Closed unsent: what stood in it is kept by its flow. */
 static void plan_closed(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
 {
@@ -388,7 +406,7 @@ void intake_decide(const IntakeContext *ctx, const json_t *in, IntakePlan *ret)
         } plans[] = {
                 {"message", plan_message}, {"edited", plan_edited},     {"deleted", plan_deleted},
                 {"command", plan_command}, {"action", plan_action},     {"view", plan_view},
-                {"closed", plan_closed},   {"shortcut", plan_shortcut},
+                {"closed", plan_closed},   {"shortcut", plan_shortcut}, {"home", plan_home},
         };
         const char *type = json_str_or(in, "type", "");
 

@@ -53,6 +53,38 @@ void session_say_status(Flow *f, const FlowEvent *ev)
         say_ephemeral_message(f, &thread, json_str_or(ev->data, "user", ""), session_card_message(f));
 }
 
+/* Who said it, and where the answer goes. */
+static json_t *said_here(Flow *f, const FlowEvent *ev, const char *text)
+{
+        PostedPlace thread = session_thread(f);
+        json_t *data = json_pack("{s:s, s:s, s:s, s:s}", "user", json_str_or(ev->data, "user", ""), "channel",
+                                 thread.channel, "text", text, "command",
+                                 json_str_or(flow_data(f), "defaults.command", "/opencode"));
+
+        if (thread.thread_ts)
+                json_put_str(data, "thread_ts", thread.thread_ts);
+        return data;
+}
+
+void session_pass_list(Flow *f, const FlowEvent *ev)
+{
+        const char *text = json_str_or(ev->data, "text", ""), *bang = strchr(text, '!');
+        _cleanup_free_ char *address = mem_printf("bang:%s:%s", flow_ref(f), json_str_or(ev->data, "ts", ""));
+
+        flow_spawn(f, "command", address, "slack.command", said_here(f, ev, bang ? bang + 1 : "list"));
+}
+
+void session_pass_start(Flow *f, const FlowEvent *ev, const char *text)
+{
+        _cleanup_free_ char *address = mem_printf("bang:%s:%s", flow_ref(f), json_str_or(ev->data, "ts", ""));
+        json_t *data = said_here(f, ev, text);
+
+        json_object_set_new(data, "at_once", json_true());
+        if (json_at(flow_data(f), "defaults"))
+                json_object_set(data, "defaults", (json_t *) json_at(flow_data(f), "defaults"));
+        flow_spawn(f, "start", address, "start.asked", data);
+}
+
 void session_say_unknown(Flow *f, const FlowEvent *ev, const char *word)
 {
         PostedPlace thread = session_thread(f);

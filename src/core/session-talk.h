@@ -14,4 +14,7 @@ FlowVerdict session_take_posted(Flow *f, const FlowEvent *ev);
 /* Seen only by the person who wrote `ev`. */
 void session_say_help(Flow *f, const FlowEvent *ev);
 void session_say_status(Flow *f, const FlowEvent *ev);
+/* `!list`, `!start …`: what a slash command would do, answered here. */
+void session_pass_list(Flow *f, const FlowEvent *ev);
+void session_pass_start(Flow *f, const FlowEvent *ev, const char *text);
 void session_say_unknown(Flow *f, const FlowEvent *ev, const char *word);

@@ -25,10 +25,20 @@ SessionState session_state(Flow *f)
         return state;
 }
 
+/* The page of whoever this session belongs to, when they look at it (flows/home.c); else nobody hears it. */
+static void tell_home(Flow *f)
+{
+        _cleanup_free_ char *address = mem_printf("person:%s", json_str_or(flow_data(f), "user", ""));
+
+        flow_send(f, address, "home.changed", NULL);
+}
+
 void session_set_state(Flow *f, SessionState state)
 {
         if (state == SESSION_WORKING && json_object_size(json_object_get(flow_data(f), "open")) > 0)
                 state = SESSION_WAITING;
+        if (!str_equal(json_str(flow_data(f), "state"), session_state_name(state)))
+                tell_home(f);
         json_put_str(flow_data(f), "state", session_state_name(state));
 }
 
@@ -62,18 +72,24 @@ static const char *first_waiting(const json_t *data)
 
 json_t *session_card_message(Flow *f)
 {
-        const json_t *data = flow_data(f);
+        return session_card_of(flow_data(f), flow_ref(f), flow_now_ms(f));
+}
+
+json_t *session_card_of(const json_t *data, const char *ref, int64_t now_ms)
+{
+        SessionState state = SESSION_STARTING;
         _cleanup_free_ char *open_url = session_open_url(data, json_str(data, "oc.session_id")),
                             *task = json_at(data, "task") ? start_task_line(json_at(data, "task")) : NULL,
                             *agent = session_agent_label(data), *model = session_model_label(data);
         _cleanup_json_ json_t *switches =
                 models_alternatives(json_at(data, "defaults.models"), session_model(data));
 
+        session_state_from_name(json_str_or(data, "state", ""), &state);
         return card_session(&(SessionCard){
-                .ref = flow_ref(f),
+                .ref = ref,
                 .title = json_str_or(data, "title", "Task"),
                 .user = json_str(data, "user"),
-                .state = session_state(f),
+                .state = state,
                 .waiting_for = first_waiting(data),
                 .error = json_str(data, "error"),
                 .agent = agent,
@@ -82,13 +98,13 @@ json_t *session_card_message(Flow *f)
                 .open_url = open_url,
                 .task = task,
                 .can_edit = session_can_edit(data),
-                .started_ms = json_int(data, "started_ms", flow_now_ms(f)),
-                .now_ms = flow_now_ms(f),
+                .started_ms = json_int(data, "started_ms", now_ms),
+                .now_ms = now_ms,
                 .tokens = json_int(data, "tokens", 0),
                 .cost_usd = json_number_value(json_at(data, "cost")),
                 /* Before the first turn the task itself stands in the queue: nothing waits behind anything
                    yet. */
-                .n_queued = json_at(data, "turn") ? (unsigned) session_queue_length(f) : 0,
+                .n_queued = json_at(data, "turn") ? (unsigned) json_array_size(json_at(data, "queue")) : 0,
                 .reasons = json_str(data, "routing.decision.reasons"),
                 .decided_by = json_str(data, "routing.decision.by"),
                 .chosen_by = json_str(data, "routing.override.user"),
@@ -272,11 +288,13 @@ static json_t *open_requests(Flow *f)
 void session_request_opened(Flow *f, const char *ref, const char *what)
 {
         json_object_set_new(open_requests(f), ref, json_pack("{s:s}", "what", what));
+        tell_home(f);
 }
 
 void session_request_closed(Flow *f, const char *ref)
 {
         json_object_del(open_requests(f), ref);
+        tell_home(f);
 }
 
 void session_requests_over(Flow *f)

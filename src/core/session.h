@@ -24,6 +24,8 @@ void session_set_error(Flow *f, const char *error); /* NULL clears */
 void session_show_card(Flow *f);
 /* A fresh card as a message, for `status`. */
 json_t *session_card_message(Flow *f);
+/* The same of a session as it is listed: its data, and its reference. */
+json_t *session_card_of(const json_t *data, const char *ref, int64_t now_ms);
 void session_show_progress(Flow *f, ProgressState state, const char *error, AskPriority priority);
 /* The last state of the turn's progress message; one that has not appeared by now does not appear any more.
  */

@@ -4,7 +4,8 @@
 #include "core/flows/flows.h"
 #include "core/session.h"
 
-#define SESSIONS_LISTED 200
+#define SESSIONS_LISTED    200
+#define SESSIONS_LOOKED_AT 1000 /* for those of one person */
 
 static void permalink(const Gateway *g, const json_t *session, json_t *row)
 {
@@ -39,12 +40,18 @@ typedef struct SessionsAsk {
 static void on_sessions(void *userdata, const char *json)
 {
         SessionsAsk *a = userdata;
-        json_t *sessions = json_parse(json, strlen(json), NULL), *session;
+        _cleanup_json_ json_t *all = json_parse(json, strlen(json), NULL);
+        const char *user = json_str(a->ask->args, "user");
+        json_t *sessions = json_array(), *session;
         size_t i;
 
-        json_array_foreach (sessions, i, session) {
+        json_array_foreach (all, i, session) {
+                if (json_array_size(sessions) == SESSIONS_LISTED ||
+                    (user && !str_equal(json_str(session, "data.user"), user)))
+                        continue;
                 permalink(a->gateway, session, session);
                 waiting_for(session, session);
+                json_array_append(sessions, session);
         }
         ask_ok(a->ask, json_pack("{s:o}", "sessions", sessions));
         free(a);
@@ -56,7 +63,8 @@ static void start_sessions(void *owner, Ask *ask)
         SessionsAsk *a = mem_new(SessionsAsk);
 
         *a = (SessionsAsk){g, ask};
-        flow_engine_list(g->engine, "session", "active", SESSIONS_LISTED, on_sessions, a);
+        flow_engine_list(g->engine, "session", "active",
+                         json_str(ask->args, "user") ? SESSIONS_LOOKED_AT : SESSIONS_LISTED, on_sessions, a);
 }
 
 static void start_http_answer(void *owner, Ask *ask)

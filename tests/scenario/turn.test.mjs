@@ -160,7 +160,7 @@ test('help, status, list, and words that do not exist', async () => {
     });
   await world.slack.command(BOB, GENERAL, '/opencode', 'help');
   await told(/start/);
-  await world.slack.command(BOB, GENERAL, '/opencode', 'list');
+  await world.slack.command(BOB, GENERAL, '/opencode', 'list all');
   await told(/two\.txt|Answer of two|gate:two/);
   await world.slack.command(BOB, GENERAL, '/opencode', 'status');
   await world.slack.command(BOB, GENERAL, '/opencode', 'dance');

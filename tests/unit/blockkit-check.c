@@ -381,11 +381,12 @@ char *blockkit_check_view(const json_t *view)
         Check c = {.allow = BLOCKKIT_CARD};
         char *json = json_dump(view);
 
-        if (!str_equal(json_str(view, "type"), "modal"))
+        if (str_equal(json_str(view, "type"), "modal")) {
+                check_text_object(&c, json_object_get(view, "title"), "plain_text", 24);
+                check_text_object(&c, json_object_get(view, "submit"), "plain_text", 24);
+                check_text_object(&c, json_object_get(view, "close"), "plain_text", 24);
+        } else if (!str_equal(json_str(view, "type"), "home") || json_object_get(view, "title"))
                 complain(&c, "type", view);
-        check_text_object(&c, json_object_get(view, "title"), "plain_text", 24);
-        check_text_object(&c, json_object_get(view, "submit"), "plain_text", 24);
-        check_text_object(&c, json_object_get(view, "close"), "plain_text", 24);
         check_string(&c, view, "callback_id", 255);
         if (json_object_get(view, "private_metadata"))
                 check_string(&c, view, "private_metadata", 3000);

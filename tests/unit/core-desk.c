@@ -47,6 +47,7 @@ static const AskVerb verbs[] = {
         {.name = SLACK_REACT, .start = on_slack},
         {.name = SLACK_RESPOND, .start = on_slack},
         {.name = SLACK_VIEW_OPEN, .start = hold, .max_attempts = 1},
+        {.name = SLACK_VIEW_PUBLISH, .start = hold, .max_attempts = 1},
         {.name = SLACK_USER, .start = hold},
         {.name = OPENCODE_SESSION_CREATE, .start = hold, .max_attempts = 1},
         {.name = OPENCODE_SESSION_MESSAGE, .start = hold, .max_attempts = 1},

@@ -157,6 +157,26 @@ static void test_stop(void **state)
         desk_expect(d, "session", "step", "idle");
 }
 
+/* What a slash command would do, said in a thread. */
+static void test_words_that_are_passed_on(void **state)
+{
+        Desk *d = *state;
+
+        start(d);
+        desk_tell(d, SESSION, NULL, "slack.message",
+                  "{'user':'U0BOB','channel':'C1','ts':'2.1','text':'!start paint the shed'}");
+        desk_expect(d, "start", "data.text", "paint the shed");
+        desk_expect(d, "start", "data.user", "U0BOB");
+        desk_expect(d, "start", "data.at_once", "true");
+        desk_tell(d, SESSION, NULL, "slack.message",
+                  "{'user':'U0BOB','channel':'C1','ts':'2.2','text':'!list all'}");
+        desk_expect(d, "command", "data.text", "list all");
+        desk_forget(d);
+        desk_end(d, desk_held(d, GATEWAY_SESSIONS, 0), ASK_OK, "{'sessions':[]}");
+        assert_int_equal(desk_times(d, "slack.ephemeral"), 1);
+        desk_expect(d, "command", "step", "(none)");
+}
+
 static void test_words_in_the_thread(void **state)
 {
         static const struct {
@@ -164,7 +184,7 @@ static void test_words_in_the_thread(void **state)
         } cases[] = {{"!help", "!stop"},
                      {"!status", "Working"},
                      {"!dance", "I do not know `!dance`"},
-                     {"!start x", "I do not know"}};
+                     {"!focus web", "I do not know"}};
         Desk *d = *state;
 
         start(d);
@@ -561,6 +581,7 @@ int main(void)
                 test(test_opencode_refuses_the_session),
                 test(test_stop),
                 test(test_words_in_the_thread),
+                test(test_words_that_are_passed_on),
                 test(test_late_events_begin_nothing),
                 test(test_a_turn_that_began_in_opencode),
                 test(test_offline_and_back),

@@ -209,6 +209,10 @@ static const Case interactions[] = {
         {.in = "{" SHORTCUT ",'callback_id':'of.another.app','text':''}", .plan = ""},
         {.in = "{'type':'closed','user':'ANN','view_id':'V1','ref':'00aa','callback_id':'start.form','values':{'a':1}}",
          .plan = "{'address':'flow:00aa','event':'slack.closed','key':'closed:V1','data':{'user':'ANN','values':{'a':1}}}"},
+        {.in = "{'type':'home','user':'ANN','tab':'home','event_ts':'5.5'}",
+         .plan = "{'address':'person:ANN','kind':'person','event':'home.opened','key':'home:ANN:5.5','data':{'user':'ANN','command':'/opencode'}}"},
+        {.in = "{'type':'home','user':'ANN','tab':'messages','event_ts':'5.5'}", .plan = ""},
+        {.in = "{'type':'home','user':'BOB','tab':'home','event_ts':'5.5'}", .plan = "", .rules = ANN_ONLY},
         {.in = "{'type':'suggest','user':'ANN','view_id':'V1','ref':'00aa','block_id':'project','query':'x'}",
          .plan = ""},
         /* forms */

@@ -514,9 +514,10 @@ static void test_respond(void **state)
 
 static void test_verbs(void **state)
 {
-        static const char *const names[] = {SLACK_POST,      SLACK_UPDATE,  SLACK_DELETE,  SLACK_EPHEMERAL,
-                                            SLACK_REACT,     SLACK_UNREACT, SLACK_RESPOND, SLACK_VIEW_OPEN,
-                                            SLACK_PERMALINK, SLACK_USER,    SLACK_CHANNELS};
+        static const char *const names[] = {SLACK_POST,      SLACK_UPDATE,    SLACK_DELETE,
+                                            SLACK_EPHEMERAL, SLACK_REACT,     SLACK_UNREACT,
+                                            SLACK_RESPOND,   SLACK_VIEW_OPEN, SLACK_VIEW_PUBLISH,
+                                            SLACK_PERMALINK, SLACK_USER,      SLACK_CHANNELS};
         size_t n = 0;
 
         (void) state;

@@ -404,6 +404,29 @@ static const AskVerb view_open = {
         .start = start_view_open,
 };
 
+static void start_view_publish(void *owner, Ask *ask)
+{
+        json_t *form = json_pack("{s:s?}", "user_id", arg(ask, "user"));
+
+        json_object_set(form, "view", (json_t *) json_object_get(ask->args, "view"));
+        slack_web_call_owned(owner, "views.publish", form, on_view_opened, free,
+                             job_new(owner, ask, "views.publish"));
+}
+static int64_t wait_view_publish(void *owner, const Ask *ask)
+{
+        return wait_for(owner, ask, "views.publish");
+}
+/* Twice: the same page again. A newer one replaces it before long: no reason to try for hours. */
+static const AskVerb view_publish = {
+        .name = SLACK_VIEW_PUBLISH,
+        .max_inflight = 4,
+        .max_attempts = 5,
+        .deadline_ms = 5 * MINUTE_MS,
+        .backoff_ms = 1000,
+        .wait_ms = wait_view_publish,
+        .start = start_view_publish,
+};
+
 static void on_permalink(void *userdata, const SlackWebResult *result)
 {
         end_with(userdata, result, "permalink", "permalink");
@@ -463,5 +486,5 @@ static const AskVerb user = {
 };
 
 const AskVerb *const slack_verbs[] = {
-        &post,      &update,    &delete, &ephemeral,           &react, &unreact, &respond,
-        &view_open, &permalink, &user,   &slack_channels_verb, NULL};
+        &post,         &update,    &delete, &ephemeral,           &react, &unreact, &respond, &view_open,
+        &view_publish, &permalink, &user,   &slack_channels_verb, NULL};

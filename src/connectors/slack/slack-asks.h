@@ -14,6 +14,7 @@
  *   slack.unreact     channel, ts, name                                   {}
  *   slack.respond     response_url, message, replace_original?, response_type?   {}
  *   slack.view_open   trigger_id, view                                    {view_id}
+ *   slack.view_publish   user, view                                       {view_id}
  *   slack.permalink   channel, ts                                         {permalink}
  *   slack.user        user                                                {name}
  *   slack.channels    cursor?: those that the bot is in, a page           {channels: [{id, is_direct}],
@@ -28,17 +29,18 @@
 #include "connectors/slack/web.h"
 #include "flow/ask.h"
 
-#define SLACK_POST      "slack.post"
-#define SLACK_UPDATE    "slack.update"
-#define SLACK_DELETE    "slack.delete"
-#define SLACK_EPHEMERAL "slack.ephemeral"
-#define SLACK_REACT     "slack.react"
-#define SLACK_UNREACT   "slack.unreact"
-#define SLACK_RESPOND   "slack.respond"
-#define SLACK_VIEW_OPEN "slack.view_open"
-#define SLACK_PERMALINK "slack.permalink"
-#define SLACK_USER      "slack.user"
-#define SLACK_CHANNELS  "slack.channels"
+#define SLACK_POST         "slack.post"
+#define SLACK_UPDATE       "slack.update"
+#define SLACK_DELETE       "slack.delete"
+#define SLACK_EPHEMERAL    "slack.ephemeral"
+#define SLACK_REACT        "slack.react"
+#define SLACK_UNREACT      "slack.unreact"
+#define SLACK_RESPOND      "slack.respond"
+#define SLACK_VIEW_OPEN    "slack.view_open"
+#define SLACK_VIEW_PUBLISH "slack.view_publish"
+#define SLACK_PERMALINK    "slack.permalink"
+#define SLACK_USER         "slack.user"
+#define SLACK_CHANNELS     "slack.channels"
 
 /* The verbs, for the engine's registry; `web` is the owner to register them with. Asks under way when the web
  * client is freed are dropped without an ask_done(). */

@@ -1,22 +1,42 @@
-/* A slash command that asks or tells: help, status, list, stop, model, agent, retry. (`start` is a session's
- * first event.) Slash commands do not work in threads, so what is about one session has to find out which is
- * meant: the only one that runs, for model, agent and retry else the person's only one in the channel; else
- * the person says it in the thread. */
+/* A command that asks or tells: help, status, list, stop, model, agent, retry. (`start` is a flow of its own.)
+ * Slash commands do not work in threads, so what is about one session has to find out which is meant: the only
+ * one that runs, for model, agent and retry else the person's only one in the channel; else the person says it
+ * in the thread. In threads some of them are said as `!word`: then there is no response_url. */
 #include "core/flows/flows.h"
 
+#include <strings.h>
+
 #include "connectors/slack/slack-asks.h"
-#include "core/cards.h"
+#include "core/cards-list.h"
 #include "core/command.h"
 #include "core/say.h"
-
-#define LIST_MAX 15
+#include "core/session.h"
 
 static const FlowStep step_reading, step_listing, step_saying;
 
 static FlowVerdict say(Flow *f, json_t *message /* stolen */)
 {
-        say_response(f, json_str_or(flow_data(f), "response_url", ""), message);
+        const json_t *data = flow_data(f);
+        PostedPlace place = {.channel = json_str_or(data, "channel", ""),
+                             .thread_ts = json_str(data, "thread_ts")};
+
+        if (json_str(data, "response_url"))
+                say_response(f, json_str(data, "response_url"), message);
+        else
+                say_ephemeral_message(f, &place, json_str_or(data, "user", ""), message);
         return flow_go(f, &step_saying);
+}
+
+/* A person's focus is theirs to know: their flow answers. */
+static FlowVerdict ask_focus(Flow *f, const char *word)
+{
+        const char *user = json_str_or(flow_data(f), "user", "");
+        _cleanup_free_ char *address = mem_printf("person:%s", user);
+
+        flow_spawn(f, "person", address, "focus.asked",
+                   json_pack("{s:s, s:s, s:s}", "user", user, "focus", word, "response_url",
+                             json_str_or(flow_data(f), "response_url", "")));
+        return FLOW_DONE;
 }
 
 static bool is_choice(CommandVerb verb)
@@ -32,6 +52,8 @@ static FlowVerdict on_reading(Flow *f, const FlowEvent *ev)
                 return FLOW_IGNORE;
         json_object_update_missing(flow_data(f), (json_t *) ev->data);
         c = command_parse(json_str_or(ev->data, "text", ""));
+        if (c.verb == COMMAND_FOCUS)
+                return ask_focus(f, c.rest);
         if (c.verb == COMMAND_LIST || c.verb == COMMAND_STATUS || c.verb == COMMAND_STOP ||
             c.verb == COMMAND_CLEANUP || is_choice(c.verb))
                 return flow_go(f, &step_listing);
@@ -51,31 +73,69 @@ static bool has_workspace(const json_t *session)
         return json_is_object(json_at(session, "data.workspace"));
 }
 
-static bool is_any(const json_t *session)
+static ListModel model_of(Flow *f, const json_t *sessions, bool everybody, bool busy_only)
 {
-        (void) session;
-        return true;
+        return (ListModel){.sessions = sessions,
+                           .user = json_str(flow_data(f), "user"),
+                           .everybody = everybody,
+                           .busy_only = busy_only,
+                           .now_ms = flow_now_ms(f)};
 }
 
-static size_t fill_lines(const json_t *sessions, bool (*is_shown)(const json_t *session), SessionLine *lines)
+static bool is_all(const char *word)
 {
+        return strcasecmp(word, "all") == 0 || strcasecmp(word, "-a") == 0;
+}
+
+/* ---- status ---- */
+
+static FlowVerdict show(Flow *f, const json_t *session)
+{
+        return say(f, session_card_of(json_at(session, "data"), json_str_or(session, "ref", ""),
+                                      flow_now_ms(f)));
+}
+
+/* By number or title, among one's own and then among all. */
+static FlowVerdict status_of(Flow *f, const json_t *sessions, const char *what)
+{
+        ListModel own = model_of(f, sessions, false, false), all = model_of(f, sessions, true, false);
+        _cleanup_json_ json_t *ordered = list_order(&own), *every = list_order(&all);
+        bool many = false;
+        const json_t *session = list_pick(ordered, what, &many);
+
+        if (!session && !many)
+                session = list_pick(every, what, &many);
+        if (session)
+                return show(f, session);
+        return say(
+                f,
+                card_notice(
+                        NULL,
+                        many ? "Several sessions have that in their title. `list` shows their numbers."
+                             : "There is no session with that number or title. `list` shows what there is."));
+}
+
+/* The only one at work in this channel, or of this person at all; else what there is. */
+static FlowVerdict status_here(Flow *f, const json_t *sessions)
+{
+        ListModel busy = model_of(f, sessions, true, true), own = model_of(f, sessions, false, true);
+        _cleanup_json_ json_t *ordered = list_order(&busy), *mine = list_order(&own);
+        const json_t *here = NULL, *session;
         size_t i, n = 0;
-        json_t *s;
 
-        json_array_foreach ((json_t *) sessions, i, s) {
-                if (n == LIST_MAX || !is_shown(s))
-                        continue;
-                lines[n] = (SessionLine){
-                        .title = json_str_or(s, "data.title", "Task"),
-                        .permalink = json_str(s, "permalink"),
-                        .waiting_for = json_str(s, "waiting_for"),
-                        .updated_ms = json_int(s, "updated_ms", 0),
-                };
-                session_state_from_name(json_str_or(s, "data.state", "starting"), &lines[n].state);
-                n++;
-        }
-        return n;
+        json_array_foreach (ordered, i, session)
+                if (str_equal(json_str(session, "data.channel"), json_str(flow_data(f), "channel"))) {
+                        here = session;
+                        n++;
+                }
+        if (n == 1)
+                return show(f, here);
+        if (n == 0 && json_array_size(mine) == 1)
+                return show(f, json_array_get(mine, 0));
+        return say(f, card_list(&own));
 }
+
+/* ---- stop, cleanup ---- */
 
 /* The only session that `is_meant`; otherwise the person has been told. */
 static const json_t *the_one(Flow *f, const json_t *sessions, bool (*is_meant)(const json_t *session),
@@ -184,8 +244,8 @@ static FlowVerdict choose(Flow *f, const json_t *sessions, const Command *c)
 static FlowVerdict on_listing(Flow *f, const FlowEvent *ev)
 {
         const json_t *sessions = json_at(ev->data, "sessions");
-        SessionLine lines[LIST_MAX];
         Command c = command_parse(json_str_or(flow_data(f), "text", ""));
+        ListModel list;
 
         if (flow_event_is_enter(ev)) {
                 flow_ask(f, &(FlowAsk){.verb = GATEWAY_SESSIONS});
@@ -199,10 +259,10 @@ static FlowVerdict on_listing(Flow *f, const FlowEvent *ev)
                 return choose(f, sessions, &c);
         if (c.verb == COMMAND_CLEANUP)
                 return clean_the_one(f, sessions);
-        return say(f,
-                   card_session_list(
-                           lines, fill_lines(sessions, c.verb == COMMAND_STATUS ? is_running : is_any, lines),
-                           flow_now_ms(f)));
+        if (c.verb == COMMAND_STATUS)
+                return *c.rest ? status_of(f, sessions, c.rest) : status_here(f, sessions);
+        list = model_of(f, sessions, is_all(c.rest), false);
+        return say(f, card_list(&list));
 }
 static const FlowStep step_listing = {"listing", on_listing};
 
@@ -210,7 +270,9 @@ static const FlowStep step_listing = {"listing", on_listing};
 
 static FlowVerdict on_saying(Flow *f, const FlowEvent *ev)
 {
-        return flow_event_is_ask(ev, SLACK_RESPOND, NULL) ? FLOW_DONE : FLOW_IGNORE;
+        return flow_event_is_ask(ev, SLACK_RESPOND, NULL) || flow_event_is_ask(ev, SLACK_EPHEMERAL, NULL)
+                       ? FLOW_DONE
+                       : FLOW_IGNORE;
 }
 static const FlowStep step_saying = {"saying", on_saying};
 

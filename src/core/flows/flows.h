@@ -8,6 +8,7 @@
  * | question   | question request               | que:<OpenCode request id>                              |
  * | start      | task on its way to a session   | cmd:<trigger id>, cut:<trigger id>, edit:<session>:<user> |
  * | fallback   | turn whose model fails         | fallback:<session>:<turn>                              |
+ * | person     | person                         | person:<user id>                                       |
  * | command    | slash command that is a query  | cmd:<trigger id>                                       |
  * | notice     | refusal or explanation         | notice:<dedup key>                                     |
  * | catchup    | workspace                      | catchup:slack                                          |
@@ -27,7 +28,8 @@
  *   slack.closed    {user, callback_id, values}               … a form that was closed unsent
  *   start.asked     {user, channel?, text, trigger_id?, response_url?, link?, at_once?, defaults}
  *                   a task; at_once: it begins without a form when nothing has to be asked
- *   slack.command   {user, channel, command, text, response_url}
+ *   slack.command   {user, channel, command, text, response_url | thread_ts}
+ *   home.opened     {user, command}                           the app's own page is looked at
  *   notice.say      {text, emoji, response_url | user, channel, thread_ts}
  *   notice.offer    {channel, thread_ts, user, said_ts, said?, why, label,
  *                    send: {address, event, data, kind?}}
@@ -39,23 +41,21 @@
  *   oc.offline      {}
  *   progress        {tool, tool_title, thought, todos, n_done, n_failed}   a hint, never stored
  *   http.permission {request_id, permission, expires_ms}
- *   session.restored {name, document, defaults, started_ms}   of the state repository (core/session-document.h)
- *   workspace.progress {phase, repository, index, total, percent?, bytes?}   a hint, never stored
- * Events among flows:
- *   session.stop    {user}            command → session
- *   start.edit      {session, user, channel, thread_ts, values, trigger_id, response_url}   session → start
- *   start.opened    {}, start.failed {why}            session → start: its thread is there, or will not be
- *   session.edited  {user, task, routing}             start → session
- *   session.cleanup {user}            command → session: its workspace is to be removed
- *   cleanup.begin   {user, channel, thread_ts, session, workspace}   session → cleanup
- *   session.cleaned {path}            cleanup → session: it is removed
- *   session.choose  {what: "model" | "agent", name, user}    command → session
- *   session.retry   {user}            command → session: the last prompt again
- *   fallback.begin  {session, channel, thread_ts, turn, directory, model, why, trying, auto, profiles, timing}
- *                   session → fallback: its model fails; trying: OpenCode has not given up
+ *   session.restored {name, document, defaults, started_ms}   of the state repository
+ * (core/session-document.h) workspace.progress {phase, repository, index, total, percent?, bytes?}   a hint,
+ * never stored Events among flows: session.stop    {user}            command → session home.changed    {}
+ * session → person: something of theirs changed focus.asked     {user, focus, response_url}       command →
+ * person start.edit      {session, user, channel, thread_ts, values, trigger_id, response_url}   session →
+ * start start.opened    {}, start.failed {why}            session → start: its thread is there, or will not
+ * be session.edited  {user, task, routing}             start → session session.cleanup {user} command →
+ * session: its workspace is to be removed cleanup.begin   {user, channel, thread_ts, session, workspace}
+ * session → cleanup session.cleaned {path}            cleanup → session: it is removed session.choose  {what:
+ * "model" | "agent", name, user}    command → session session.retry   {user}            command → session:
+ * the last prompt again fallback.begin  {session, channel, thread_ts, turn, directory, model, why, trying,
+ * auto, profiles, timing} session → fallback: its model fails; trying: OpenCode has not given up
  *   fallback.turn_over {why}          session → fallback: it has now
- *   fallback.over   {what, user?}     session → fallback: recovered, answered, stopped, moved_on, again, ended
- *   fallback.act    {from, turn, model?, by: "click" | "recovery", user}   fallback → session
+ *   fallback.over   {what, user?}     session → fallback: recovered, answered, stopped, moved_on, again,
+ * ended fallback.act    {from, turn, model?, by: "click" | "recovery", user}   fallback → session
  *   fallback.acted  {ok, why?}        session → fallback
  *   request.asked   {…}               session → permission, question
  *   request.replied {reply | answers | rejected}   session → …: answered in OpenCode
@@ -74,6 +74,7 @@ extern const FlowKind flow_kind_session;
 extern const FlowKind flow_kind_permission;
 extern const FlowKind flow_kind_question;
 extern const FlowKind flow_kind_start;
+extern const FlowKind flow_kind_person;
 extern const FlowKind flow_kind_fallback;
 extern const FlowKind flow_kind_command;
 extern const FlowKind flow_kind_notice;
@@ -83,18 +84,20 @@ extern const FlowKind flow_kind_cleanup;
 extern const FlowKind *const core_flow_kinds[]; /* NULL-terminated, for the engine */
 
 /* Verbs of the composition root, which the flows of the core ask for. */
-#define GATEWAY_SESSIONS                                                                                     \
-        "gateway.sessions" /* {} → {sessions: [{ref, step, updated_ms, data}]}, last changed first */
+#define GATEWAY_SESSIONS                                                                                       \
+        "gateway.sessions" /* {user?: only theirs} → {sessions: [{ref, step, updated_ms, permalink, data}]}, \
+                              last changed first */
 /* {request_id, status, message?, answered_by?} → {}: completes a waiting POST /api/opencode/permission, if
  * there is one; harmless twice, because the caller that comes again is answered again from the flow. */
 #define GATEWAY_HTTP_ANSWER "gateway.http_answer"
 /* {} → what a task can be about (core/start-form.h): {repositories: [{name}], projects: [{id, title, status,
  * category, repositories, active}], project_list, complete, models: [{name, model}]}. From memory. */
 #define GATEWAY_OFFER "gateway.offer"
-/* {check?, directory?, failed?: {model, why}, worked?: model} → {profiles: [{name, model, kind, state, why?}]}, in order of
- * preference; state "healthy", "failing" or "unknown". `check`: looks at those that have not been looked at for
- * a while, and answers when that is done (seconds); `directory`: in which OpenCode is asked for its providers;
- * `failed`, `worked`: what a session has found out. Looking twice is as good as once. */
+/* {check?, directory?, failed?: {model, why}, worked?: model} → {profiles: [{name, model, kind, state,
+ * why?}]}, in order of preference; state "healthy", "failing" or "unknown". `check`: looks at those that have
+ * not been looked at for a while, and answers when that is done (seconds); `directory`: in which OpenCode is
+ * asked for its providers; `failed`, `worked`: what a session has found out. Looking twice is as good as
+ * once. */
 #define GATEWAY_MODELS "gateway.models"
 /* One page of a channel's history (without `ts`) or of a thread, given to the intake message by message.
  *   {channel, is_direct?, ts?, oldest, from, fresh, cursor?, queued?: [ts], after?} →

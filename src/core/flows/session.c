@@ -75,8 +75,9 @@ static FlowVerdict on_bang(Flow *f, const FlowEvent *ev)
         case COMMAND_AGENT: session_choice_begin(f, "agent", c.rest, ev); break;
         case COMMAND_RETRY: return again(f, ev);
         case COMMAND_CLEANUP: session_ask_cleanup(f, ev); break;
-        case COMMAND_START:
-        case COMMAND_LIST:
+        case COMMAND_START: session_pass_start(f, ev, c.rest); break;
+        case COMMAND_LIST: session_pass_list(f, ev); break;
+        case COMMAND_FOCUS:
         case COMMAND_UNKNOWN: session_say_unknown(f, ev, c.word); break;
         }
         return FLOW_STAY;
