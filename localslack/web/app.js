@@ -208,17 +208,24 @@ function render() {
   showModal(here.me);
 }
 
+/** Draws closer together than a frame are one. */
+const FRAME_MS = 16;
+const HIDDEN_MS = 200;
 let drawing = false;
-/** Many events of one moment are drawn once. A hidden tab draws too, only less often. */
+let drawnAt = 0;
+
+/** The first of many events is drawn at once, the others of its frame together. A hidden tab draws too, only less often. */
 function renderSoon() {
   if (drawing) return;
   drawing = true;
   const draw = () => {
     drawing = false;
     render();
+    drawnAt = performance.now();
   };
-  if (document.visibilityState === 'visible') requestAnimationFrame(draw);
-  else setTimeout(draw, 200);
+  if (document.visibilityState !== 'visible') setTimeout(draw, HIDDEN_MS);
+  else if (performance.now() - drawnAt > FRAME_MS) setTimeout(draw, 0);
+  else requestAnimationFrame(draw);
 }
 
 const UNDRAWN = new Set(['call', 'envelope', 'faults', 'problem']);

@@ -23,13 +23,13 @@ export function clear(el, ...children) {
   return el;
 }
 
-/** What the keyboard is in, so that it can be found again after its surroundings were drawn anew. */
+/** What the keyboard is in, so that it can be found again after its surroundings were drawn anew; within a message at least that. */
 export function focusOf(el) {
   const focus = document.activeElement;
   if (!focus || focus === document.body || !el.contains(focus)) return null;
   const scope = focus.closest('[data-ts]')?.dataset.ts;
   const action = focus.closest('[data-action]')?.dataset.action;
-  if (!action && !focus.matches('[data-ts]')) return null;
+  if (!action && !scope) return null;
   return { action, scope, from: focus.selectionStart, to: focus.selectionEnd };
 }
 

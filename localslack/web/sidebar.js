@@ -90,10 +90,15 @@ function connection() {
   return live ? ['on', `${store.app.name} is connected${live > 1 ? ` (${live} sockets)` : ''}`] : ['off', `${store.app.name} is not connected`];
 }
 
-/** `parts`: {changed(), openPanel(), openSwitcher(), openHelp()} */
+let drawn = null; // what the column shows, as one text
+
+/** `parts`: {changed(), openPanel(), openSwitcher(), openHelp()}. Drawn again only when something in it changed. */
 export function renderSidebar(el, parts) {
   const me = userOf(here.me);
   const mine = [...store.channels.values()].filter((c) => c.members.includes(here.me) && !c.is_archived);
+  const now = JSON.stringify([store.version, here.me, here.home, here.channel, connection(), mine.map((c) => [c.id, unreadOf(c)])]);
+  if (now === drawn) return;
+  drawn = now;
   const channels = mine.filter((c) => !isDirect(c));
   const direct = mine.filter(isDirect);
   const [state, text] = connection();
