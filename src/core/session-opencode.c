@@ -1,12 +1,16 @@
 #include "core/session-opencode.h"
 
+#include "connectors/slack/markdown.h"
 #include "connectors/slack/slack-asks.h"
+#include "core/say.h"
 #include "core/session-document.h"
 #include "core/session-workspace.h"
 #include "core/models.h"
 #include "core/session-route.h"
 #include "core/session.h"
 #include "integrations/opencode/opencode-asks.h"
+
+#define EXCERPT_CHARS 500 /* of a prompt that was typed in OpenCode */
 
 void session_ask_create(Flow *f)
 {
@@ -134,4 +138,52 @@ void session_ask_abort(Flow *f)
                             .args = json_pack("{s:s, s:s}", "directory", json_str_or(oc, "directory", ""),
                                               "session_id", json_str_or(oc, "session_id", "")),
                     });
+}
+
+/* ---- what was typed in OpenCode ---- */
+
+/* A command's message has the text of its template, without our mark. */
+static bool is_own_command(Flow *f, const json_t *message)
+{
+        const char *id = json_str_or(message, "id", "");
+
+        return str_equal(id, json_str(flow_data(f), "turn.message_id")) ||
+               str_equal(id, json_str(flow_data(f), "agent.told_id"));
+}
+
+void session_say_foreign(Flow *f, const json_t *message)
+{
+        PostedPlace thread = session_thread(f);
+        _cleanup_free_ char *excerpt = slack_markdown_plain(json_str_or(message, "text", ""), EXCERPT_CHARS);
+        _cleanup_free_ char *text = NULL;
+
+        if (json_str(message, "gateway_key") || str_empty(excerpt) || is_own_command(f, message))
+                return;
+        text = mem_printf("Asked in OpenCode: %s", excerpt);
+        say_in_thread(f, &thread, ":computer:", text);
+        json_put_str(json_object_get(flow_data(f), "oc"), "shown", json_str(message, "id"));
+}
+
+void session_expect_unheard(Flow *f)
+{
+        json_object_set_new(json_object_get(flow_data(f), "oc"), "unheard", json_true());
+}
+
+void session_say_unheard(Flow *f, const FlowEvent *ev)
+{
+        json_t *oc = json_object_get(flow_data(f), "oc"), *message;
+        const json_t *messages = json_at(ev->data, "messages");
+        size_t i, from = 0;
+
+        if (!json_bool(oc, "unheard") || ev->outcome != ASK_OK)
+                return;
+        json_object_del(oc, "unheard");
+        json_array_foreach ((json_t *) messages, i, message)
+                if (str_equal(json_str(message, "id"), json_str(oc, "shown")))
+                        from = i + 1;
+        for (i = from; i < json_array_size(messages); i++) {
+                message = json_array_get(messages, i);
+                if (str_equal(json_str(message, "role"), "user"))
+                        session_say_foreign(f, message);
+        }
 }

@@ -20,6 +20,13 @@ void session_send_prompt(Flow *f);
 void session_look(Flow *f);
 void session_ask_abort(Flow *f);
 
+/* A prompt that was typed in OpenCode, shown in the thread; ours are not. */
+void session_say_foreign(Flow *f, const json_t *message);
+/* The look that follows may find what nobody told of; session_say_unheard() takes its result, and shows the
+ * prompts in it that have not been shown. */
+void session_expect_unheard(Flow *f);
+void session_say_unheard(Flow *f, const FlowEvent *ev);
+
 char *session_turn_tag(Flow *f); /* of what is asked for the current turn. Owned. */
 /* What is asked for one turn (name, prompt, messages) may be answered in the next: is this such a result? */
 bool session_is_of_other_turn(Flow *f, const FlowEvent *ev);

@@ -4,7 +4,8 @@
 
 #include "base/failpoint.h"
 
-#define BELIEVED_MAX 10000 /* sessions at work, requests open: more than any OpenCode runs */
+#define LOOKED_AT_MAX 200   /* sessions at rest: those that changed last */
+#define BELIEVED_MAX  10000 /* sessions at work, requests open: more than any OpenCode runs */
 
 typedef struct PendingEvent {
         Gateway *gateway;
@@ -193,6 +194,31 @@ static void on_working(void *userdata, const char *json)
         reconcile_unnamed(userdata, json, "ref", "data.oc.session_id", "data.oc.directory");
 }
 
+/* A turn that nobody told of: typed in OpenCode while its plugin could not be heard, which then died with it.
+ * Each session that is at rest looks once in the life of an OpenCode process. */
+static void on_idle(void *userdata, const char *json)
+{
+        PendingEvent *p = userdata;
+        _cleanup_json_ json_t *rows = json_parse(json, strlen(json), NULL);
+        size_t i;
+        json_t *row;
+
+        json_array_foreach (rows, i, row) {
+                const char *root_id = json_str(row, "data.oc.session_id");
+                const json_t *part = directory_part(p->frame, json_str(row, "data.oc.directory"));
+                _cleanup_free_ char *address = mem_printf("flow:%s", json_str_or(row, "ref", ""));
+                _cleanup_free_ char *key = mem_printf("look:%s:%s", p->bridge_id, address);
+                json_t *data;
+
+                if (!root_id || !part || names(part, root_id))
+                        continue;
+                data = json_pack("{s:s}", "bridge_id", p->bridge_id);
+                deliver(p, address, "oc.look", key, data);
+                json_decref(data);
+        }
+        pending_unref(p);
+}
+
 /* The session closes its requests, not we: an answer that it has just been told is on its way to them. */
 static void on_open_requests(void *userdata, const char *json)
 {
@@ -216,6 +242,8 @@ static void reconcile(Gateway *g, const BridgeEvent *event)
 
         json_array_foreach ((json_t *) json_at(p->frame, "directories"), i, part)
                 reconcile_named(p, part);
+        p->n_waiting++;
+        flow_engine_list_step(g->engine, "session", "idle", LOOKED_AT_MAX, on_idle, p);
         for (i = 0; i < ELEMENTSOF(believed); i++) {
                 p->n_waiting++;
                 flow_engine_list_step(g->engine, believed[i].kind, believed[i].step, BELIEVED_MAX,

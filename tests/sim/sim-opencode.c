@@ -730,11 +730,6 @@ void opencode_kill(void)
                 s->next = NULL;
                 mark_answered(s);
         }
-        /* What was typed here, and whose events die with the plugin, is told only with the session's next
-         * turn. */
-        for (size_t i = 0; i < sim->plan->n_actions; i++)
-                if (sim->plan->actions[i].kind == ACT_FOREIGN)
-                        sim->plan->actions[i].is_answer_due = false;
         for (size_t i = 0; i < oc.n_requests; i++)
                 if (oc.requests[i].state == OC_ANSWERED && !is_settled_at_gateway(&oc.requests[i]))
                         oc.requests[i].is_moot = true;

@@ -206,6 +206,18 @@ static void draw_wrong_clock(Plan *p)
         add_fault(p, FAULT_LOST_AFTER, at_ms, 1000 + draw(8000), 60);
 }
 
+/* Typed and answered in OpenCode while its plugin has no connection, and then OpenCode is restarted: nobody
+ * will tell of it. */
+static void draw_unheard_turn(Plan *p, int64_t at_ms)
+{
+        if (draw(10))
+                return;
+        at_ms += draw(20000);
+        add_fault(p, FAULT_BRIDGE_CUT, at_ms - 50, 0, 0);
+        add_action(p, at_ms, ACT_FOREIGN, (int) draw(p->n_sessions));
+        add_fault(p, FAULT_OPENCODE_KILL, at_ms + 4000 + draw(4000), 0, 0);
+}
+
 static int compare_actions(const void *a, const void *b)
 {
         const Action *x = a, *y = b;
@@ -305,6 +317,7 @@ void plan_make(Plan *ret, uint64_t seed, unsigned n_days)
                 draw_faults(ret, last_ms + 20000);
                 draw_early_reply(ret);
                 draw_wrong_clock(ret);
+                draw_unheard_turn(ret, last_ms);
         }
         sort_actions(ret);
         set_horizon(ret);

@@ -139,6 +139,64 @@ static void test_request_before_the_session_was_known_is_asked_for(void **state)
         assert_int_equal(desk_n_held(d, GATEWAY_CATCH_UP), 0);
 }
 
+/* Typed and answered while the bridge was cut, and then OpenCode was restarted: its events are gone. */
+static void test_turn_that_nobody_told_of_is_shown(void **state)
+{
+        Desk *d = *state;
+        _cleanup_json_ json_t *flow = NULL;
+        _cleanup_free_ char *address = NULL;
+        const char *own = work(d, &flow);
+
+        address = mem_printf("flow:%s", json_str(flow, "ref"));
+        desk_tell(d, "oc:ses_1", NULL, "oc.session.idle", "{'session_id':'ses_1'}");
+        desk_end(d, desk_held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+                 "{'messages':[{'id':'%s','role':'user','text':'one'}," ANSWER("m2", "Ours.") "]," IDLE "}",
+                 own);
+        desk_expect(d, "session", "step", "idle");
+        desk_tell(d, "oc:ses_1", NULL, "oc.message.received",
+                  "{'message':{'id':'m3','role':'user','text':'told in time'}}");
+        desk_forget(d);
+        desk_tell(d, address, NULL, "oc.look", "{'bridge_id':'b'}");
+        assert_string_equal(json_str(desk_held(d, OPENCODE_SESSION_MESSAGES, 0)->args, "after"), "m2");
+        desk_end(d, desk_held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+                 "{'messages':[{'id':'m3','role':'user','text':'told in time'}," ANSWER(
+                         "m4",
+                         "First.") ",{'id':'m5','role':'user','text':'not told'}," ANSWER("m6",
+                                                                                          "Second.") "]," IDLE
+                                                                                                     "}");
+        desk_expect(d, "session", "step", "working");
+        desk_end(d, desk_held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK,
+                 "{'messages':[{'id':'m3','role':'user','text':'told in time'}," ANSWER(
+                         "m4",
+                         "First.") ",{'id':'m5','role':'user','text':'not told'}," ANSWER("m6",
+                                                                                          "Second.") "]," IDLE
+                                                                                                     "}");
+        desk_expect(d, "session", "step", "idle");
+        assert_int_equal(desk_times(d, "Asked in OpenCode: not told"), 2); /* its text and its block */
+        assert_int_equal(desk_times(d, "Asked in OpenCode: told in time"), 0);
+        assert_int_equal(desk_times(d, "\"text\":\"Second.\"}"), 1);
+}
+
+static void test_look_that_finds_nothing_changes_nothing(void **state)
+{
+        Desk *d = *state;
+        _cleanup_json_ json_t *flow = NULL;
+        _cleanup_free_ char *address = NULL;
+
+        start(d);
+        reply(d, "102.1", "!stop");
+        desk_end(d, desk_held(d, OPENCODE_SESSION_CREATE, 0), ASK_OK,
+                 "{'session':{'id':'ses_1','directory':'/repo'}}");
+        flow = desk_flow(d, "session");
+        address = mem_printf("flow:%s", json_str(flow, "ref"));
+        desk_forget(d);
+        desk_tell(d, address, NULL, "oc.look", "{'bridge_id':'b'}");
+        desk_end(d, desk_held(d, OPENCODE_SESSION_MESSAGES, 0), ASK_OK, "{'messages':[]," IDLE "}");
+        desk_expect(d, "session", "step", "idle");
+        desk_expect(d, "session", "data.state", "stopped");
+        assert_int_equal(desk_times(d, "slack."), 0);
+}
+
 /* The order to make it had been given: the session is there, and people may type in it. */
 static void test_session_that_was_made_after_a_stop_is_heard(void **state)
 {
@@ -309,6 +367,8 @@ int main(void)
                 TEST(test_reply_before_the_thread_was_known_is_read),
                 TEST(test_thread_of_which_nothing_was_missed_is_not_read),
                 TEST(test_request_before_the_session_was_known_is_asked_for),
+                TEST(test_turn_that_nobody_told_of_is_shown),
+                TEST(test_look_that_finds_nothing_changes_nothing),
                 TEST(test_session_that_was_made_after_a_stop_is_heard),
                 TEST(test_stopped_and_begun_again_is_one_session),
                 TEST(test_permission_given_before_a_stop_is_told),

@@ -441,14 +441,16 @@ static FlowVerdict on_idle(Flow *f, const FlowEvent *ev)
                 return flow_go(f, &step_working);
         }
         if (flow_event_is(ev, "oc.message.received")) {
-                note_foreign_prompt(f, ev);
+                session_say_foreign(f, json_at(ev->data, "message"));
                 return FLOW_STAY;
         }
         if (is_deletion(f, ev))
                 return session_lost(f);
         if (flow_event_is(ev, "oc.reconcile"))
                 session_reconcile_requests(f, ev);
-        if (flow_event_is(ev, "oc.session.active") ||
+        if (flow_event_is(ev, "oc.look"))
+                session_expect_unheard(f);
+        if (flow_event_is(ev, "oc.session.active") || flow_event_is(ev, "oc.look") ||
             (flow_event_is(ev, "oc.reconcile") && !str_equal(json_str(ev->data, "status"), "idle"))) {
                 /* After a reconnection an event may come behind the answer to what was asked later: this may
                  * be the turn that is over already. */
@@ -456,8 +458,10 @@ static FlowVerdict on_idle(Flow *f, const FlowEvent *ev)
                 flow_timer_cancel(f, "look");
                 return FLOW_STAY;
         }
-        if (flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGES, NULL) && !session_is_of_other_turn(f, ev))
+        if (flow_event_is_ask(ev, OPENCODE_SESSION_MESSAGES, NULL) && !session_is_of_other_turn(f, ev)) {
+                session_say_unheard(f, ev);
                 return has_news(ev) ? flow_go(f, &step_working) : FLOW_STAY;
+        }
         return flow_event_is(ev, "oc.reconcile") ? FLOW_STAY : on_common(f, ev);
 }
 static const FlowStep step_idle = {"idle", on_idle};
@@ -651,7 +655,7 @@ static FlowVerdict on_working(Flow *f, const FlowEvent *ev)
                 return v == FLOW_IGNORE ? FLOW_STAY : v;
         }
         if (flow_event_is(ev, "oc.message.received")) {
-                note_foreign_prompt(f, ev);
+                session_say_foreign(f, json_at(ev->data, "message"));
                 return FLOW_STAY;
         }
         if (flow_event_is(ev, "oc.session.retry") || flow_event_is(ev, "oc.session.active")) {
