@@ -7,8 +7,8 @@
  * | permission | permission request             | perm:<OpenCode request id>, http:<request_id>          |
  * | question   | question request               | que:<OpenCode request id>                              |
  * | start      | task on its way to a session   | cmd:<trigger id>, cut:<trigger id>, edit:<session>:<user> |
- * | fallback   | turn whose model fails         | fallback:<session>:<turn>                              |
  * | person     | person                         | person:<user id>                                       |
+ * | fallback   | turn whose model fails         | fallback:<session>:<turn>                              |
  * | command    | slash command that is a query  | cmd:<trigger id>                                       |
  * | notice     | refusal or explanation         | notice:<dedup key>                                     |
  * | catchup    | workspace                      | catchup:slack                                          |
@@ -38,25 +38,30 @@
  *   transport.echoes    {channels}                            where our own messages come back as events
  *   oc.<type>       the bridge's frame of that type, as it came
  *   oc.reconcile    {status, permissions[], questions[], bridge_id, at_ms}   this session's part
- *   oc.look         {bridge_id}       OpenCode was started anew: has something happened that nobody told of?
  *   oc.offline      {}
  *   progress        {tool, tool_title, thought, todos, n_done, n_failed}   a hint, never stored
  *   http.permission {request_id, permission, expires_ms}
  *   session.restored {name, document, defaults, started_ms}   of the state repository
- * (core/session-document.h) workspace.progress {phase, repository, index, total, percent?, bytes?}   a hint,
- * never stored Events among flows: session.stop    {user}            command → session home.changed    {}
- * session → person: something of theirs changed focus.asked     {user, focus, response_url}       command →
- * person start.edit      {session, user, channel, thread_ts, values, trigger_id, response_url}   session →
- * start start.opened    {}, start.failed {why}            session → start: its thread is there, or will not
- * be session.edited  {user, task, routing}             start → session session.cleanup {user} command →
- * session: its workspace is to be removed cleanup.begin   {user, channel, thread_ts, session, workspace}
- * session → cleanup session.cleaned {path}            cleanup → session: it is removed session.choose  {what:
- * "model" | "agent", name, user}    command → session session.retry   {user}            command → session:
- * the last prompt again fallback.begin  {session, channel, thread_ts, turn, directory, model, why, trying,
- * auto, profiles, timing} session → fallback: its model fails; trying: OpenCode has not given up
+ *                   (core/session-document.h)
+ *   workspace.progress {phase, repository, index, total, percent?, bytes?}   a hint, never stored
+ * Events among flows:
+ *   session.stop    {user}            command → session
+ *   home.changed    {}                session → person: something of theirs changed
+ *   focus.asked     {user, focus, response_url}       command → person
+ *   start.edit      {session, user, channel, thread_ts, values, trigger_id, response_url}   session → start
+ *   start.opened    {}, start.failed {why}            session → start: its thread is there, or will not be
+ *   session.edited  {user, task, routing}             start → session
+ *   session.cleanup {user}            command → session: its workspace is to be removed
+ *   cleanup.begin   {user, channel, thread_ts, session, workspace}   session → cleanup
+ *   session.cleaned {path}            cleanup → session: it is removed
+ *   session.choose  {what: "model" | "agent", name, user}    command → session
+ *   session.retry   {user}            command → session: the last prompt again
+ *   fallback.begin  {session, channel, thread_ts, turn, directory, model, why, trying, auto, profiles,
+ *                   timing}   session → fallback: its model fails; trying: OpenCode has not given up
  *   fallback.turn_over {why}          session → fallback: it has now
  *   fallback.over   {what, user?}     session → fallback: recovered, answered, stopped, moved_on, again,
- * ended fallback.act    {from, turn, model?, by: "click" | "recovery", user}   fallback → session
+ *                   ended
+ *   fallback.act    {from, turn, model?, by: "click" | "recovery", user}   fallback → session
  *   fallback.acted  {ok, why?}        session → fallback
  *   request.asked   {…}               session → permission, question
  *   request.replied {reply | answers | rejected}   session → …: answered in OpenCode
