@@ -38,6 +38,7 @@
  *   transport.echoes    {channels}                            where our own messages come back as events
  *   oc.<type>       the bridge's frame of that type, as it came
  *   oc.reconcile    {status, permissions[], questions[], bridge_id, at_ms}   this session's part
+ *   oc.look         {bridge_id}       OpenCode was started anew: has something happened that nobody told of?
  *   oc.offline      {}
  *   progress        {tool, tool_title, thought, todos, n_done, n_failed}   a hint, never stored
  *   http.permission {request_id, permission, expires_ms}

@@ -401,20 +401,6 @@ static FlowVerdict cleaned(Flow *f)
         return flow_go(f, &step_broken);
 }
 
-static void note_foreign_prompt(Flow *f, const FlowEvent *ev)
-{
-        PostedPlace thread = session_thread(f);
-        _cleanup_free_ char *excerpt = slack_markdown_plain(json_str_or(ev->data, "message.text", ""), 500);
-        _cleanup_free_ char *text = NULL;
-
-        /* A command's message has the text of its template, without our mark. */
-        if (json_str(ev->data, "message.gateway_key") || str_empty(excerpt) ||
-            str_equal(json_str_or(ev->data, "message.id", ""), json_str(flow_data(f), "turn.message_id")))
-                return;
-        text = mem_printf("Asked in OpenCode: %s", excerpt);
-        say_in_thread(f, &thread, ":computer:", text);
-}
-
 /* OpenCode is at work, or has been: is it a turn that we have not seen the end of? */
 static bool has_news(const FlowEvent *ev)
 {
