@@ -7,6 +7,8 @@
 #include "base/digest.h"
 #include "core/routing-train.h"
 
+#define PIECES_WORDS 60 /* of the text, from its start, that are also taken to pieces */
+
 /* ---- features ---- */
 
 /* FNV-1a over the kind of the feature and its words. */
@@ -52,7 +54,8 @@ static uint32_t hash_pair(const char *kind, const RouteToken *a, const RouteToke
         return hash_on(hash_word(kind, a), b->s, b->n);
 }
 
-/* The words themselves, and what they begin and end with. */
+/* The words themselves, what they begin and end with, and their pieces: so that a compound
+ * ("Sicherheitskonzept") or a word with a slip in it ("requiremnts") still says something. */
 static void add_word(RouteFeatures *f, const RouteReading *r, size_t i, double value)
 {
         const RouteToken *t = &r->tokens[i];
@@ -64,10 +67,13 @@ static void add_word(RouteFeatures *f, const RouteReading *r, size_t i, double v
                 add(f, hash_on(hash_of("p5"), t->s, 5), value * 0.7);
         if (t->n >= 5)
                 add(f, hash_on(hash_of("s3"), t->s + t->n - 3, 3), value * 0.4);
+        for (size_t k = 0; k + 4 <= t->n && i < PIECES_WORDS; k++)
+                add(f, hash_on(hash_of("4"), t->s + k, 4), value * 0.8);
 }
 
 static void add_pairs(RouteFeatures *f, const RouteReading *r, size_t i, double value)
 {
+
         const RouteToken *t = &r->tokens[i];
         size_t next = i + 1;
 
@@ -105,11 +111,55 @@ static void add_head(RouteFeatures *f, const RouteReading *r)
                 }
 }
 
+/* What kind of sentence the text begins with: a question of which kind, or what its head is. */
+static const char *opening_of(const RouteReading *r, const LexiconMatches *m)
+{
+        static const char asking[] =
+                " how what which where why who when wie was welche welcher warum wo wer comment "
+                "quelle quel pourquoi como que cual ";
+        static const char modal[] =
+                " should could can would do does is are will shall may soll sollte sollen kann faut ";
+
+        if (r->n == 0)
+                return "nothing";
+        for (size_t i = 0; i < 2 && i < r->n; i++)
+                if (route_token_is(&r->tokens[i], asking))
+                        return "wh";
+        if (r->ends_asking && route_token_is(&r->tokens[0], modal))
+                return "modal";
+        for (size_t i = 0; i < m->n && m->all[i].at <= r->head; i++)
+                if (m->all[i].at == r->head)
+                        return route_lexicon[m->all[i].group].name;
+        return "other";
+}
+
+/* "backup concept for the store", "the sync is broken": of a title without a verb, what it is about: the word
+ * before the first preposition, or the last one. */
+static void add_noun(RouteFeatures *f, const RouteReading *r)
+{
+        static const char behind[] =
+                " for of between in to on with about from by at when after before fur pour de para von "
+                "zur zum ";
+        size_t last = r->n;
+
+        for (size_t i = 0; i < r->n && i < 12 && r->tokens[i].sentence == r->tokens[0].sentence; i++) {
+                if (i > 0 && route_token_is(&r->tokens[i], behind))
+                        break;
+                last = i;
+        }
+        if (last < r->n)
+                add(f, hash_word("nh", &r->tokens[last]), 0.7);
+}
+
 /* What the lexicon found, and in which order. */
 static void add_matches(RouteFeatures *f, const RouteReading *r, const LexiconMatches *m)
 {
         uint32_t last = hash_of("g^");
-        double value = 1 / sqrt(1 + (double) m->n / 4);
+        double value = 0.8 / sqrt(1 + (double) m->n / 4);
+        const char *opening = opening_of(r, m);
+
+        add_noun(f, r);
+        add(f, hash_on(hash_of("o"), opening, strlen(opening)), 0.7);
 
         for (size_t i = 0; i < m->n; i++) {
                 const char *name = route_lexicon[m->all[i].group].name;
@@ -122,6 +172,9 @@ static void add_matches(RouteFeatures *f, const RouteReading *r, const LexiconMa
                         add(f, hash_on(hash_of("g1"), name, strlen(name)), value);
                 add(f, hash_on(last, name, strlen(name)), value * 0.7);
                 last = hash_on(hash_of("gg"), name, strlen(name));
+                if (m->all[i].at != r->head)
+                        add(f, hash_on(hash_on(hash_of("og"), opening, strlen(opening)), name, strlen(name)),
+                            value * 0.7);
                 if (r->head < r->n)
                         add(f, hash_on(hash_word("hg", &r->tokens[r->head]), name, strlen(name)),
                             value * 0.7);
@@ -152,14 +205,14 @@ void route_features(const RouteReading *r, const LexiconMatches *m, const double
                     RouteFeatures *ret)
 {
         double shares[ROUTE_AGENTS_N],
-                value = 1 / sqrt(1 + (double) MIN2(r->n, (size_t) ROUTE_FEATURE_WORDS) / 10);
+                value = 1.4 / sqrt(1 + (double) MIN2(r->n, (size_t) ROUTE_FEATURE_WORDS) / 10);
 
         ret->n = 0;
         route_softmax(points, 1.6, shares);
         for (size_t a = 0; a < ROUTE_AGENTS_N; a++) {
                 char name[] = {'#', 'k', (char) ('0' + a), '\0'}, top[] = {'#', 't', (char) ('0' + a), '\0'};
 
-                add_named(ret, name, points[a] > 0 ? MIN2(points[a], 8.0) / 4 : 0);
+                add_named(ret, name, points[a] > 0 ? MIN2(points[a], 8.0) * 0.3 : 0);
                 add_named(ret, top, shares[a] * 1.5);
         }
         add_shape(ret, r);
@@ -167,7 +220,7 @@ void route_features(const RouteReading *r, const LexiconMatches *m, const double
         add_matches(ret, r, m);
         for (size_t i = 0; i < r->n && i < ROUTE_FEATURE_WORDS; i++) {
                 add_word(ret, r, i, value);
-                add_pairs(ret, r, i, value);
+                add_pairs(ret, r, i, value * 0.6);
         }
 }
 
@@ -208,7 +261,7 @@ _Static_assert(FILE_BYTES < ROUTE_MODEL_BYTES_MAX, "larger than promised");
 /* A model belongs to the lexicon that it was trained with: what the keywords find is among its features. */
 static uint32_t fingerprint(void)
 {
-        uint32_t h = hash_of("features 1");
+        uint32_t h = hash_of("features 2");
 
         for (size_t i = 0; i < route_lexicon_n; i++) {
                 h = hash_on(h, route_lexicon[i].name, strlen(route_lexicon[i].name));
