@@ -5,7 +5,9 @@
  * again. For tests and the benchmark.
  *
  *   workspace-driver CONFIGURATION    {"repositories_root", "remotes", "builders_dir", "maker",
- * "project_list", "local_timeout_ms", "network_timeout_ms", "max_parallel"} */
+ * "project_list", "local_timeout_ms", "network_timeout_ms", "max_parallel", "state": {"directory", "remote",
+ *                                     "retry_ms"}}
+ *   workspace-driver --read DIRECTORY what a restore reads of a state repository */
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -13,12 +15,15 @@
 
 #include "base/clock.h"
 #include "core/projects-json.h"
+#include "integrations/workspace/state-asks.h"
+#include "integrations/workspace/state.h"
 #include "integrations/workspace/workspace-asks.h"
 #include "integrations/workspace/workspaces.h"
 
 typedef struct Driver {
         Loop *loop;
         Workspaces *workspaces;
+        StateRepository *state;
         uv_pipe_t in;
         Buf text;
         char chunk[65536];
@@ -90,7 +95,10 @@ static void on_line(const char *text, size_t n)
                 .uncertain = json_bool(line, "uncertain"),
                 .created_ms = clock_realtime_ms(),
         };
-        start(workspace_verbs, driver.workspaces, asked);
+        if (driver.state && str_starts_with(asked->ask.verb, "state."))
+                start(state_verbs, driver.state, asked);
+        else
+                start(workspace_verbs, driver.workspaces, asked);
 }
 
 static void allocate(uv_handle_t *handle, size_t size, uv_buf_t *ret)
@@ -120,9 +128,14 @@ int main(int argc, char **argv)
         json_t *config = argc == 2 ? json_parse(argv[1], strlen(argv[1]), NULL) : NULL, *remote;
         const char *remotes[101] = {NULL};
         Metrics *metrics;
+        const json_t *state;
         size_t i;
 
         json_setup();
+        if (argc == 3 && str_equal(argv[1], "--read")) {
+                say(state_read_all(argv[2]));
+                return 0;
+        }
         if (!config) {
                 fprintf(stderr, "usage: workspace-driver CONFIGURATION (a JSON object)\n");
                 return 2;
@@ -132,6 +145,7 @@ int main(int argc, char **argv)
                 if (i < 100)
                         remotes[i] = json_string_value(remote);
         metrics = metrics_new();
+        state = json_object_get(config, "state");
         if (loop_new(&driver.loop) < 0 ||
             workspaces_new(&driver.workspaces, driver.loop, metrics,
                            &(WorkspacesConfig){
@@ -147,10 +161,21 @@ int main(int argc, char **argv)
                                    .on_progress = on_progress,
                            }) < 0)
                 return 1;
+        if (state &&
+            state_repository_new(&driver.state, driver.loop, metrics,
+                                 &(StateRepositoryConfig){
+                                         .directory = json_str(state, "directory"),
+                                         .remote = json_str(state, "remote"),
+                                         .network_timeout_ms = json_int(config, "network_timeout_ms", 0),
+                                         .retry_min_ms = json_int(state, "retry_ms", 0),
+                                         .retry_max_ms = json_int(state, "retry_ms", 0),
+                                 }) < 0)
+                return 1;
         uv_pipe_init(loop_uv(driver.loop), &driver.in, 0);
         uv_pipe_open(&driver.in, STDIN_FILENO);
         uv_read_start((uv_stream_t *) &driver.in, allocate, on_read);
         loop_run(driver.loop);
+        state_repository_free(driver.state);
         workspaces_free(driver.workspaces);
         loop_free(driver.loop);
         metrics_free(metrics);

@@ -35,9 +35,9 @@ static const char *const fixed[] = {
         "SSH_ASKPASS=true", "GIT_OPTIONAL_LOCKS=0",  "GIT_EDITOR=true",
         "GIT_PAGER=cat",    "GIT_ADVICE=0",
 };
-_Static_assert(ELEMENTSOF(passed_on) + ELEMENTSOF(fixed) + 3 <= GIT_ENV_MAX, "there is room for all");
+_Static_assert(ELEMENTSOF(passed_on) + ELEMENTSOF(fixed) + 4 <= GIT_ENV_MAX, "there is room for all");
 
-void git_environment(char *env[GIT_ENV_MAX], const char *index_file)
+void git_environment(char *env[GIT_ENV_MAX], const Git *git)
 {
         size_t n = 0;
         bool has_ssh = false;
@@ -54,8 +54,10 @@ void git_environment(char *env[GIT_ENV_MAX], const char *index_file)
                 env[n++] = mem_strdup(fixed[i]);
         if (!has_ssh) /* ssh asks on its own */
                 env[n++] = mem_strdup("GIT_SSH_COMMAND=ssh -oBatchMode=yes -oConnectTimeout=20");
-        if (index_file)
-                env[n++] = mem_printf("GIT_INDEX_FILE=%s", index_file);
+        if (git && git->index_file)
+                env[n++] = mem_printf("GIT_INDEX_FILE=%s", git->index_file);
+        if (git && git->author_date)
+                env[n++] = mem_printf("GIT_AUTHOR_DATE=%s", git->author_date);
         env[n] = NULL;
 }
 
@@ -81,7 +83,7 @@ void git_command(GitCommand *c, const Git *git, const char *dir, const char *con
         }
         for (; *args && n + 1 < ELEMENTSOF(c->argv); args++)
                 c->argv[n++] = *args;
-        git_environment(c->env, git->index_file);
+        git_environment(c->env, git);
         c->child = (Child){
                 .argv = c->argv,
                 .env = (const char *const *) c->env,

@@ -14,7 +14,8 @@ typedef struct Git {
         int64_t local_timeout_ms, network_timeout_ms; /* 0 = as above */
         int keep_fds[CHILD_KEEP_FDS_MAX];             /* locks: held as long as any of these commands lives */
         size_t n_keep_fds;
-        const char *index_file; /* GIT_INDEX_FILE; NULL = the repository's own */
+        const char *index_file;  /* GIT_INDEX_FILE; NULL = the repository's own */
+        const char *author_date; /* of commits; NULL = now */
 } Git;
 
 #define GIT_ARGS_MAX 40
@@ -48,4 +49,4 @@ bool git_ask(const Git *git, const char *dir, bool *ret, Problem *problem, const
 
 /* The environment for other programs on the same terms: what a program needs to find its way and its
  * credentials, none of the gateway's secrets. Filled with owned strings. */
-void git_environment(char *env[GIT_ENV_MAX], const char *index_file);
+void git_environment(char *env[GIT_ENV_MAX], const Git *git);
