@@ -223,6 +223,34 @@ void bridge_command_others(Bridge *b, const BridgeTarget *target, const json_t *
         (void) frame; /* there are no others */
 }
 
+/* There is one process, and nothing is remembered of what it offers. */
+BridgeConnection *bridge_choose(Bridge *b, const BridgeTarget *target)
+{
+        (void) b;
+        (void) target;
+        return NULL;
+}
+
+const json_t *bridge_offers_get(const BridgeConnection *c, const char *directory)
+{
+        (void) c;
+        (void) directory;
+        return NULL;
+}
+
+void bridge_offers_put(BridgeConnection *c, const char *directory, const json_t *offers)
+{
+        (void) c;
+        (void) directory;
+        (void) offers;
+}
+
+void bridge_offers_forget(BridgeConnection *c, const char *directory)
+{
+        (void) c;
+        (void) directory;
+}
+
 unsigned bridge_connected(const Bridge *b)
 {
         (void) b;
