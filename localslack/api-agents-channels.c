@@ -309,7 +309,7 @@ static json_t *check_view(ApiCall *c, const char *type)
                         return api_error("canvas_not_found");
                 if (!str_equal(type, "block_kit"))
                         return check_csp(json_object_get(c->args, "csp"));
-                return chat_arg_array(c, "blocks", &blocks) && blocks ? chat_check_blocks(blocks)
+                return chat_arg_array(c, "blocks", &blocks) && blocks ? chat_check_blocks(c, blocks)
                                                                       : api_error("invalid_blocks_format");
         }
         return api_invalid_arguments(

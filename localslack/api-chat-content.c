@@ -5,6 +5,7 @@
 
 #include "args.h"
 #include "blocks.h"
+#include "textformat.h"
 
 #define TEXT_MAX        40000 /* longer text is cut, with a warning, or refused */
 #define UPDATE_TEXT_MAX 4000
@@ -49,9 +50,10 @@ static size_t count_markdown(const json_t *blocks)
         return n;
 }
 
-static json_t *check_blocks_at(const json_t *blocks, const char *pointer)
+static json_t *check_blocks_at(const ApiCall *c, const json_t *blocks, const char *pointer)
 {
-        json_t *errors = blocks_check(blocks, BLOCKS_MESSAGE, pointer);
+        BlocksSurface surface = c->l->switches.alert_in_messages ? BLOCKS_MESSAGE : BLOCKS_MESSAGE_NO_ALERT;
+        json_t *errors = blocks_check(blocks, surface, pointer);
 
         if (json_array_size(errors) > 0)
                 return invalid_blocks(errors);
@@ -61,12 +63,12 @@ static json_t *check_blocks_at(const json_t *blocks, const char *pointer)
         return blocks_count_text(blocks) > BLOCKS_TEXT_MAX ? api_error("msg_blocks_too_long") : NULL;
 }
 
-json_t *chat_check_blocks(const json_t *blocks)
+json_t *chat_check_blocks(const ApiCall *c, const json_t *blocks)
 {
-        return check_blocks_at(blocks, "/blocks");
+        return check_blocks_at(c, blocks, "/blocks");
 }
 
-static json_t *check_attachments(const json_t *attachments)
+static json_t *check_attachments(const ApiCall *c, const json_t *attachments)
 {
         char pointer[48];
         size_t i;
@@ -81,7 +83,7 @@ static json_t *check_attachments(const json_t *attachments)
                 if (!json_is_object(item) || (blocks && !json_is_array(blocks)))
                         return api_error("invalid_attachments");
                 snprintf(pointer, sizeof(pointer), "/attachments/%zu/blocks", i);
-                answer = blocks ? check_blocks_at(blocks, pointer) : NULL;
+                answer = blocks ? check_blocks_at(c, blocks, pointer) : NULL;
                 if (answer)
                         return answer;
         }
@@ -174,6 +176,31 @@ static char *cut_chars(const char *text, size_t max)
         return mem_strndup(text, (size_t) (p - text));
 }
 
+/* What Slack looks for in the text. Without `parse` it links addresses only; people are linked in updates and
+ * ephemeral messages only, elsewhere link_names has ended for them. */
+static unsigned formats_of(const ApiCall *c, ContentKind kind)
+{
+        const char *parse = arg_str(c->args, "parse");
+        bool full = str_equal(parse, "full"),
+             finds_people = kind == CONTENT_UPDATE || kind == CONTENT_EPHEMERAL;
+        unsigned formats = str_equal(parse, "none") ? 0 : TEXT_URLS;
+
+        if (full)
+                formats |= TEXT_LITERAL | TEXT_BROADCASTS | TEXT_CHANNELS;
+        if (arg_bool(c->args, "link_names", false))
+                formats |= TEXT_BROADCASTS | (finds_people ? TEXT_CHANNELS : 0);
+        if (finds_people && (formats & TEXT_BROADCASTS))
+                formats |= TEXT_USERS;
+        return formats;
+}
+
+static void put_formatted(ApiCall *c, ContentKind kind, json_t *fields, const char *text)
+{
+        _cleanup_free_ char *formatted = textformat_apply(c->l->state, text, formats_of(c, kind));
+
+        json_put_str(fields, "text", formatted);
+}
+
 static json_t *check_text(ApiCall *c, ContentKind kind, json_t *fields, const char **ret_warning)
 {
         const char *text = arg_str(c->args, "text"), *markdown = arg_str(c->args, "markdown_text");
@@ -192,12 +219,14 @@ static json_t *check_text(ApiCall *c, ContentKind kind, json_t *fields, const ch
         } else if (kind == CONTENT_POST && n > TEXT_MAX) {
                 _cleanup_free_ char *cut = cut_chars(text, TEXT_MAX);
 
-                json_put_str(fields, "text", cut);
+                put_formatted(c, kind, fields, cut);
                 *ret_warning = "message_truncated";
         } else if (n > (kind == CONTENT_UPDATE ? UPDATE_TEXT_MAX : TEXT_MAX))
                 return api_error("msg_too_long");
         else if (text)
-                json_put_str(fields, "text", text);
+                put_formatted(c, kind, fields, text);
+        if (!arg_bool(c->args, "mrkdwn", true))
+                json_object_set_new(fields, "mrkdwn", json_false());
         return NULL;
 }
 
@@ -244,11 +273,11 @@ static json_t *check_parts(ApiCall *c, ContentKind kind, json_t *fields)
         if (!chat_arg_array(c, "attachments", &attachments))
                 return api_error("invalid_attachments");
         if (blocks) {
-                answer = chat_check_blocks(blocks);
+                answer = chat_check_blocks(c, blocks);
                 json_object_set(fields, "blocks", (json_t *) blocks);
         }
         if (!answer && attachments) {
-                answer = check_attachments(attachments);
+                answer = check_attachments(c, attachments);
                 if (!answer)
                         json_object_set_new(fields, "attachments", store_attachments(attachments));
         }

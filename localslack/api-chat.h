@@ -18,7 +18,7 @@ void chat_note_posted(ApiCall *c, const Channel *ch, const Message *m);
 /* NULL and the metadata to store (new; null: remove it, NULL: none was sent), or the answer. */
 json_t *chat_check_metadata(ApiCall *c, json_t **ret);
 /* NULL, or the answer for blocks that Slack would refuse. */
-json_t *chat_check_blocks(const json_t *blocks);
+json_t *chat_check_blocks(const ApiCall *c, const json_t *blocks);
 /* Slack's check of what a message says: text, markdown_text, blocks, attachments, metadata, author. NULL and
  * the fields to store (new), or the answer with the error. `warning` may be set to a static text. */
 typedef enum ContentKind { CONTENT_POST, CONTENT_UPDATE, CONTENT_EPHEMERAL, CONTENT_SCHEDULED } ContentKind;

@@ -106,7 +106,7 @@ static json_t *check_share(ApiCall *c, Share *s)
         if (str_empty(comment)) { /* with a comment the blocks are not even looked at */
                 if (!chat_arg_array(c, "blocks", &blocks))
                         return api_error("invalid_blocks");
-                answer = blocks ? chat_check_blocks(blocks) : NULL;
+                answer = blocks ? chat_check_blocks(c, blocks) : NULL;
                 if (blocks)
                         json_object_set(s->fields, "blocks", (json_t *) blocks);
         }

@@ -139,7 +139,7 @@ static json_t *check_end(ApiCall *c, const json_t **ret_blocks, json_t **ret_met
                 return api_error("invalid_blocks_format");
         if (json_array_size(*ret_blocks) > STREAM_BLOCKS_MAX)
                 return api_error("msg_blocks_too_many");
-        answer = *ret_blocks ? chat_check_blocks(*ret_blocks) : NULL;
+        answer = *ret_blocks ? chat_check_blocks(c, *ret_blocks) : NULL;
         return answer ? answer : chat_check_metadata(c, ret_metadata);
 }
 

@@ -237,8 +237,9 @@ static void put_author(const Local *l, json_t *body, const char *user)
 
 static json_t *app_body(Local *l, json_t *fields)
 {
-        static const char *const copied[] = {"attachments", "metadata", "files",  "username",
-                                             "icons",       "subtype",  "upload", "streaming_state"};
+        static const char *const copied[] = {"attachments", "metadata",        "files",
+                                             "username",    "icons",           "subtype",
+                                             "upload",      "streaming_state", "mrkdwn"};
         json_t *body = json_object();
 
         json_put_str(body, "type", "message");

@@ -7,7 +7,7 @@ import { icon } from './icons.js';
 import { ask, openMenu } from './popover.js';
 import { pickEmoji } from './picker.js';
 import { choiceOf, choicesOf, inChannel, interact, keepChoice, names, post, store, userOf } from './store.js';
-import { decode, emoji, encode, mrkdwn } from './text.js';
+import { decode, emoji, encode, mrkdwn, tokensOnly } from './text.js';
 
 const QUICK = ['white_check_mark', 'eyes', 'raised_hands'];
 
@@ -36,7 +36,7 @@ function content(m, channel, me) {
   // A person's rich_text says the same as the text; the text also knows our own marks.
   const blocks = isAppMessage(m) || m.is_ephemeral ? m.blocks : null;
   const text = String(m.text ?? '');
-  const body = blocks?.length ? renderBlocks(blocks, env) : text ? h('div', { class: 'b-text' }, mrkdwn(text, names)) : null;
+  const body = blocks?.length ? renderBlocks(blocks, env) : text ? h('div', { class: 'b-text' }, m.mrkdwn === false ? tokensOnly(text, names) : mrkdwn(text, names)) : null;
   return [
     !blocks?.length && isLong(text) ? folded(env.key, body) : body,
     (m.attachments ?? []).map((a) => attachment(a, env)),

@@ -130,6 +130,11 @@ export function mrkdwn(text, names) {
   return out;
 }
 
+/** Text without marks (`mrkdwn: false`): only what stands in <…> means something. */
+export function tokensOnly(text, names) {
+  return String(text ?? '').split(/(<[^<>\n]{1,4000}>|\n)/).map((part, i) => (part === '\n' ? h('br') : i % 2 ? special(part.slice(1, -1), names) : unescape(part)));
+}
+
 // --- what a person types ---
 
 /** The known name that begins at `at`, the longest of all. */

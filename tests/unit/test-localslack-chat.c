@@ -250,6 +250,107 @@ static void test_attachments(void **state)
                      "{'channel':'C0GENERAL','attachments':[%s{}]}", many);
 }
 
+/* The text as it is stored, for a text and more arguments of the call. */
+static void test_links_and_names(void **state)
+{
+        static const struct {
+                const char *method, *more, *text, *stored;
+        } cases[] = {
+                {"chat.postMessage", "", "see https://x.example/a?b=1, please",
+                 "see <https://x.example/a?b=1>, please"},
+                {"chat.postMessage", "", "(https://x.example/a_(b)) http://",
+                 "(<https://x.example/a_(b)>) http://"},
+                {"chat.postMessage", "", "<https://x.example|x> xhttps://y `https://z` ```https://w```",
+                 "<https://x.example|x> xhttps://y `https://z` ```https://w```"},
+                {"chat.postMessage", "", "@here #general @ann & <@U0ANN> *b*",
+                 "@here #general @ann &amp; <@U0ANN> *b*"},
+                {"chat.postMessage", "'parse':'none'", "https://x.example @here", "https://x.example @here"},
+                {"chat.postMessage", "'parse':'none','link_names':true", "@here, @ann #general",
+                 "<!here>, @ann #general"},
+                {"chat.postMessage", "'parse':'full'", "<b> https://x.example #general @channel <!here>",
+                 "&lt;b&gt; <https://x.example> <#C0GENERAL|general> <!channel> &lt;!here&gt;"},
+                {"chat.postMessage", "'parse':'client'", "#general #nowhere https://x.example.",
+                 "#general #nowhere <https://x.example>."},
+                {"chat.postMessage", "'link_names':'1'", "a@here.example @herein #here",
+                 "a@here.example @herein #here"},
+                {"chat.postEphemeral", "'link_names':1", "@ann and @annie in #general!",
+                 "<@U0ANN> and @annie in <#C0GENERAL|general>!"},
+                {"chat.postEphemeral", "'parse':'full'", "@bob: <x>", "<@U0BOB>: &lt;x&gt;"},
+                {"chat.update", "'link_names':true", "@bob https://x.example",
+                 "<@U0BOB> <https://x.example>"},
+                {"chat.update", "'parse':'none'", "@bob https://x.example", "@bob https://x.example"},
+                {"chat.update", "", "https://x.example/ ``` <x", "<https://x.example/> ``` <x"},
+        };
+        _cleanup_(room_freep) Room *w = room_new();
+        char ts[STATE_TS_SIZE];
+
+        (void) state;
+        memcpy(ts, room_expect(w, NULL, "chat.postMessage", "{'channel':'C0GENERAL','text':'x'}"),
+               sizeof(ts));
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                bool ephemeral = str_equal(cases[i].method, "chat.postEphemeral");
+                _cleanup_json_ json_t *answer =
+                        room_callf(w, cases[i].method,
+                                   "{'channel':'C0GENERAL','user':'U0ANN','ts':'%s','text':'%s'%s%s}", ts,
+                                   cases[i].text, *cases[i].more ? "," : "", cases[i].more);
+                const Ephemeral *e = ephemeral ? state_find_ephemeral(w->l.state, "C0GENERAL",
+                                                                      json_str(answer, "message_ts"))
+                                               : NULL;
+                const json_t *message = e ? e->body : room_message(w, "C0GENERAL", json_str(answer, "ts"));
+
+                assert_string_equal(json_str(message, "text"), cases[i].stored);
+        }
+}
+
+/* Signs that begin something which never ends take no time beyond their number. */
+static void test_links_in_hostile_text(void **state)
+{
+        static const char *const parts[] = {"<",        "`",         "```", "@", "#",
+                                            "https://", "https://a", "((",  "&", "\xc3\xa9@here"};
+        _cleanup_(room_freep) Room *w = room_new();
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
+                _cleanup_free_ char *text = repeat(parts[i], 3900 / strlen(parts[i]));
+
+                room_expectf(w, NULL, "chat.postMessage",
+                             "{'channel':'C0GENERAL','parse':'full','text':'%s'}", text);
+                room_expectf(w, NULL, "chat.postMessage",
+                             "{'channel':'C0GENERAL','link_names':true,'text':'%s'}", text);
+        }
+}
+
+static void test_text_without_marks(void **state)
+{
+        _cleanup_(room_freep) Room *w = room_new();
+        const json_t *message;
+
+        (void) state;
+        message = room_message(w, "C0GENERAL",
+                               room_expect(w, NULL, "chat.postMessage",
+                                           "{'channel':'C0GENERAL','text':'*x*','mrkdwn':false}"));
+        assert_true(json_is_false(json_object_get(message, "mrkdwn")));
+        message = room_message(
+                w, "C0GENERAL",
+                room_expect(w, NULL, "chat.postMessage", "channel=C0GENERAL&text=*x*&mrkdwn=true"));
+        assert_null(json_object_get(message, "mrkdwn"));
+}
+
+static void test_alerts_are_a_switch(void **state)
+{
+        static const char args[] =
+                "{'channel':'C0GENERAL','blocks':[{'type':'alert','text':{'type':'plain_text','text':'x'}}]}";
+        static const char inside[] =
+                "{'channel':'C0GENERAL','attachments':[{'blocks':[{'type':'alert','text':{'type':'plain_text','text':'x'}}]}]}";
+        _cleanup_(room_freep) Room *w = room_new();
+
+        (void) state;
+        room_expect(w, NULL, "chat.postMessage", args);
+        w->l.switches.alert_in_messages = false;
+        room_expect(w, "invalid_blocks", "chat.postMessage", args);
+        room_expect(w, "invalid_blocks", "chat.postMessage", inside);
+}
+
 static void test_same_client_msg_id(void **state)
 {
         _cleanup_(room_freep) Room *w = room_new();
@@ -279,6 +380,10 @@ int main(void)
                 cmocka_unit_test(test_scopes_of_a_post),
                 cmocka_unit_test(test_attachments),
                 cmocka_unit_test(test_same_client_msg_id),
+                cmocka_unit_test(test_links_and_names),
+                cmocka_unit_test(test_links_in_hostile_text),
+                cmocka_unit_test(test_text_without_marks),
+                cmocka_unit_test(test_alerts_are_a_switch),
         };
 
         json_setup();
