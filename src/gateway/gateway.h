@@ -14,6 +14,7 @@
 #include "integrations/models/health.h"
 #include "integrations/opencode/bridge.h"
 #include "integrations/opencode/waker.h"
+#include "integrations/workspace/workspaces.h"
 #include "net/http-server.h"
 #include "store/lease-postgres.h"
 
@@ -36,6 +37,7 @@ struct Gateway {
         TransportHealth *health;
         Bridge *bridge;
         OpencodeWaker *waker;
+        Workspaces *workspaces; /* NULL: none are configured */
 
         json_t *identity; /* of auth.test: {user_id, team_id, team, user, url}; NULL until it is known */
         json_t *defaults; /* for new sessions */
@@ -81,6 +83,9 @@ void gateway_tell_offline(Gateway *g);
 /* live.c: what streams, folded per session and handed on at most once per progress interval. */
 void live_apply(Gateway *g, const BridgeEvent *event);
 void live_deinit(Gateway *g);
+
+/* workspaces.c: opens g->workspaces, and registers its verbs, if they are configured. */
+int gateway_open_workspaces(Gateway *g);
 
 /* history.c: one page of what was said while Slack was not heard. */
 extern const AskVerb gateway_catch_up_verb;

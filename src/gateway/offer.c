@@ -19,6 +19,8 @@ json_t *gateway_offer(Gateway *g)
         json_t *offer = json_pack("{s:[], s:[], s:s, s:b}", "repositories", "projects", "project_list",
                                   "missing", "complete", 1);
 
+        if (g->workspaces)
+                json_object_update(offer, (json_t *) workspaces_catalog(g->workspaces));
         json_object_set_new(offer, "models", models(g->conf));
         return offer;
 }

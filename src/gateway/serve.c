@@ -284,6 +284,9 @@ static int start(Gateway *g)
                 return error_trace(r);
         gateway_models_init(g);
         add_verbs(g);
+        r = gateway_open_workspaces(g);
+        if (r < 0)
+                return error_trace(r);
         /* By turns, so that two clocks that disagree do not give the same id twice. */
         if (g->lease)
                 flow_engine_set_replica(g->engine, (unsigned) (lease_epoch(g->lease) % 64), gateway_may_act,
@@ -315,6 +318,7 @@ static void gateway_deinit(Gateway *g)
         http_server_free(g->server);
         bridge_free(g->bridge);
         slack_web_free(g->web);
+        workspaces_free(g->workspaces);
         health_free(g->health);
         gateway_models_deinit(g);
         http_client_free(g->http);
