@@ -37,24 +37,12 @@ static void start_by_command(Action *a, int n)
         slack_command(n, a->user, (unsigned) a->session % 2, text);
 }
 
-/* A message that is deleted before anybody has answered it leaves nothing that could be answered. */
-static bool has_thread(const Thread *t)
-{
-        const SlackMessage *parent = slack_message_at(t->ts);
-
-        if (!parent || !parent->deleted)
-                return parent;
-        for (size_t i = 0; i < slack.n_messages; i++)
-                if (str_equal(slack.messages[i]->thread_ts, t->ts) && !slack.messages[i]->deleted)
-                        return true;
-        return false;
-}
-
 static bool write_reply(Action *a, int n, const char *text, bool mention)
 {
         const Thread *t = &slack.threads[a->session];
+        const SlackMessage *parent = slack_message_at(t->ts);
 
-        if (!has_thread(t))
+        if (!parent || !slack_is_shown(parent))
                 return false;
         slack_write(n, a->kind == ACT_STRANGER ? STRANGER : a->user, t->channel, t->ts, text, mention);
         return true;

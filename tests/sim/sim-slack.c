@@ -380,13 +380,34 @@ static void do_user(Call *c)
                             json_str_or(c->args, "user", "?"));
 }
 
-/* Of a page: a person's message, or ours with its mark. */
-static json_t *as_history(const SlackMessage *m, bool is_parent)
+static const SlackMessage *latest_reply(const char *ts)
+{
+        for (size_t i = slack.n_messages; i-- > 0;)
+                if (str_equal(slack.messages[i]->thread_ts, ts) && !slack.messages[i]->deleted)
+                        return slack.messages[i];
+        return NULL;
+}
+
+bool slack_is_shown(const SlackMessage *m)
+{
+        return !m->deleted || (!*m->thread_ts && latest_reply(m->ts));
+}
+
+/* Of a page: a person's message, or ours with its mark; a deleted parent is a tombstone. */
+static json_t *as_history(const SlackMessage *m)
 {
         json_t *o =
                 json_pack("{s:s, s:s, s:s}", "type", "message", "ts", m->ts, "text", m->text ? m->text : "");
-        const char *latest = NULL;
+        const SlackMessage *latest = *m->thread_ts ? NULL : latest_reply(m->ts);
 
+        if (latest)
+                json_put_str(o, "latest_reply", latest->ts);
+        if (m->deleted) {
+                json_put_str(o, "subtype", "tombstone");
+                json_put_str(o, "text", "This message was deleted.");
+                json_put_str(o, "thread_ts", m->ts);
+                return o;
+        }
         json_object_set_new(o, "user", m->user < 0 ? json_string(BOT_USER) : json_sprintf("U%d", m->user));
         if (*m->thread_ts)
                 json_put_str(o, "thread_ts", m->thread_ts);
@@ -398,11 +419,6 @@ static json_t *as_history(const SlackMessage *m, bool is_parent)
                 json_object_set_new(o, "metadata",
                                     json_pack("{s:s, s:{s:s}}", "event_type", SLACK_METADATA_TYPE,
                                               "event_payload", "oid", m->oid));
-        for (size_t i = slack.n_messages; is_parent && !latest && i-- > 0;)
-                if (str_equal(slack.messages[i]->thread_ts, m->ts) && !slack.messages[i]->deleted)
-                        latest = slack.messages[i]->ts;
-        if (latest)
-                json_put_str(o, "latest_reply", latest);
         return o;
 }
 
@@ -420,10 +436,10 @@ static void do_read(Call *c)
                 bool is_in = thread_ts ? str_equal(m->thread_ts, thread_ts) || str_equal(m->ts, thread_ts)
                                        : !*m->thread_ts;
 
-                if (m->channel != channel || m->deleted || !is_in || strcmp(m->ts, oldest) < 0)
+                if (m->channel != channel || !slack_is_shown(m) || !is_in || strcmp(m->ts, oldest) < 0)
                         continue;
                 if (n >= from && n < from + HISTORY_PAGE)
-                        json_array_append_new(found, as_history(m, !*m->thread_ts));
+                        json_array_append_new(found, as_history(m));
                 n++;
         }
         c->body = json_pack("{s:b, s:o}", "ok", 1, "messages", found);

@@ -85,6 +85,8 @@ void slack_init(void);
 void slack_deinit(void);
 SlackMessage *slack_message_at(const char *ts);
 SlackMessage *slack_card_of(int request); /* NULL */
+/* What is deleted before anybody has replied to it leaves nothing that could be seen, or replied to. */
+bool slack_is_shown(const SlackMessage *m);
 /* A person writes; the envelopes go out. Returns the message. */
 SlackMessage *slack_write(int action, unsigned user, unsigned channel, const char *thread_ts,
                           const char *text, bool mention);
