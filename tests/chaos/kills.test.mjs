@@ -113,11 +113,14 @@ async function killAll(lives, random, counts) {
   }
 }
 
+/** An answer to a command of a Slack that has died since: localslack forgets its response addresses, Slack does not. */
+const isOrphan = ({ verb, status, error }) => verb === 'slack.respond' && status === 'dead' && /http_404/.test(error);
+
 /** What must be true of the whole when everybody is done. */
 async function checkWorld(lives) {
   const { asks } = await settled(lives);
   assert.deepEqual(await get(lives, '/api/flows?status=quarantined'), [], 'no flow is put aside');
-  assert.deepEqual(asks, [], 'no ask is left, dead ones included');
+  assert.deepEqual(asks.filter((ask) => !isOrphan(ask)), [], 'no ask is left, dead ones included');
   const gateway = await lives.gateway.up();
   await Promise.race([
     until('every session to rest', async () => (await gateway.sessions()).every((s) => AT_REST.has(s.state)), SETTLE_MS, 100),
