@@ -47,20 +47,24 @@ static const Limit other_limit = PER_MINUTE(50);
 static const Limit channel_limit = {5, 1 / 1000.0};
 
 typedef struct Bucket {
-        Limit limit;
-        double tokens;     /* negative when calls were made without asking */
-        int64_t filled_ms; /* `tokens` is as of then; in the future while blocked */
+        Limit whole, limit; /* limit: our part of it */
+        double tokens;      /* negative when calls were made without asking */
+        int64_t filled_ms;  /* `tokens` is as of then; in the future while blocked */
         UT_hash_handle hh;
         char key[];
 } Bucket;
 
 struct SlackRate {
+        unsigned n_sharing;
         Bucket *buckets; /* uthash keeps the order of insertion; a used bucket is moved to the end */
 };
 
 SlackRate *slack_rate_new(void)
 {
-        return mem_new(SlackRate);
+        SlackRate *r = mem_new(SlackRate);
+
+        r->n_sharing = 1;
+        return r;
 }
 
 static void drop(SlackRate *r, Bucket *b)
@@ -84,6 +88,21 @@ static Limit find_limit(const char *method)
                 if (strcmp(limits[i].method, method) == 0)
                         return limits[i].limit;
         return other_limit;
+}
+
+/* A part of a limit; whoever may call at all may call once. */
+static Limit part_of(Limit whole, unsigned n_sharing)
+{
+        return (Limit){MAX2(whole.capacity / n_sharing, 1), whole.per_ms / n_sharing};
+}
+
+void slack_rate_set_share(SlackRate *r, unsigned n)
+{
+        r->n_sharing = MAX2(n, 1u);
+        for (Bucket *b = r->buckets; b; b = b->hh.next) {
+                b->limit = part_of(b->whole, r->n_sharing);
+                b->tokens = MIN2(b->tokens, b->limit.capacity);
+        }
 }
 
 static bool is_per_channel(const char *method, const char *channel)
@@ -113,8 +132,9 @@ static Bucket *get(SlackRate *r, const char *key, Limit limit, int64_t now_ms)
                         drop(r, r->buckets);
                 b = mem_zalloc(sizeof(*b) + n_key + 1);
                 memcpy(b->key, key, n_key);
-                b->limit = limit;
-                b->tokens = limit.capacity;
+                b->whole = limit;
+                b->limit = part_of(limit, r->n_sharing);
+                b->tokens = b->limit.capacity;
                 b->filled_ms = now_ms;
         }
         HASH_ADD_KEYPTR(hh, r->buckets, b->key, n_key, b);

@@ -20,6 +20,10 @@ SlackRate *slack_rate_new(void);
 void slack_rate_free(SlackRate *r);
 DEFINE_CLEANUP(SlackRate *, slack_rate_free);
 
+/* Slack counts for the app as a whole: of `n` programs that call as the same app each keeps to its part. At
+ * least 1; what a bucket holds beyond its part is gone. */
+void slack_rate_set_share(SlackRate *r, unsigned n);
+
 /* Milliseconds until a call may be made; 0 = now. `channel` may be NULL, and counts for chat.postMessage
  * only. */
 int64_t slack_rate_wait_ms(SlackRate *r, const char *method, const char *channel, bool urgent,

@@ -522,7 +522,17 @@ void slack_socket_refresh(SlackSocketMode *s)
 
 void slack_socket_set_others(SlackSocketMode *s, unsigned n_sockets)
 {
+        unsigned more = n_sockets > s->n_others ? n_sockets - s->n_others : 0,
+                 ours = count_links(s, SLACK_LINK_LIVE, SLACK_LINK_CLOSING),
+                 ghosts = s->n_ghosts > more ? s->n_ghosts - more : 0;
+
         s->n_others = n_sockets;
+        if (ghosts == s->n_ghosts || s->stopping)
+                return;
+        /* What was taken for ghosts are the others'. Whether one that has gone leaves ghosts, a hello tells.
+         */
+        set_ghosts(s, ours + n_sockets + ghosts, ours);
+        loop_timer_set(s->settle_due, 0);
 }
 
 unsigned slack_socket_live(const SlackSocketMode *s)

@@ -357,6 +357,11 @@ int64_t slack_web_wait_ms(SlackWeb *w, const char *method, const char *channel, 
         return slack_rate_wait_ms(w->rate, method, channel, urgent, loop_now_ms(w->loop));
 }
 
+void slack_web_set_share(SlackWeb *w, unsigned n)
+{
+        slack_rate_set_share(w->rate, n);
+}
+
 typedef struct Later {
         List link;
         LoopTimer *timer;

@@ -63,6 +63,9 @@ int64_t slack_web_now_ms(const SlackWeb *w);
  * of each bucket is kept for urgent calls. */
 int64_t slack_web_wait_ms(SlackWeb *w, const char *method, const char *channel, bool urgent);
 
+/* So many programs, this one included, call as the same app: each keeps to its part of Slack's limits. */
+void slack_web_set_share(SlackWeb *w, unsigned n);
+
 /* Calls `fn` after a while; `drop` instead, when slack_web_free() comes before. */
 void slack_web_later(SlackWeb *w, int64_t after_ms, LoopFn fn, LoopFn drop, void *userdata);
 
