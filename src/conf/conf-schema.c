@@ -182,6 +182,11 @@ const ConfItem conf_items[] = {
 
         {"gateway", "listen", "GATEWAY_LISTEN", CONF_TEXT, AT(gateway.listen), .fallback = "127.0.0.1:8000",
          .check = check_listen, .meaning = "Address and port for the plugin, the API and the metrics."},
+        {"gateway", "advertise_url", "GATEWAY_ADVERTISE_URL", CONF_TEXT, AT(gateway.advertise_url),
+         .check = conf_check_url,
+         .meaning =
+                 "Where other gateways on the same PostgreSQL reach this one, such as http://10.0.0.7:8000; empty: "
+                 "gateway.listen."},
         {"gateway", "state_dir", "GATEWAY_STATE_DIR", CONF_TEXT, AT(gateway.state_dir), .fallback = "./state",
          .meaning = "Directory of the journal; made when it does not exist."},
         {"gateway", "database_url", "GATEWAY_DATABASE_URL", CONF_SECRET, AT(gateway.database_url),

@@ -51,6 +51,7 @@ static void normalize(GatewayConf *conf)
         cut_slashes(conf->opencode.web_url);
         for (size_t i = 0; i < conf->models.n_profiles; i++)
                 cut_slashes(conf->models.profiles[i].base_url);
+        cut_slashes(conf->gateway.advertise_url);
 }
 
 /* --- the environment --- */

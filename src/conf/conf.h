@@ -46,6 +46,7 @@ typedef struct GatewayConf {
         } slack;
         struct {
                 char *listen, *state_dir;
+                char *advertise_url; /* "" = as it listens */
                 Secret database_url; /* unset = SQLite in state_dir, "sqlite:PATH", "memory:", "postgres://…",
                                         which may have a password */
                 Secret bridge_token;

@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "flow/shards.h"
 
 #define BACKOFF_MAX_MS 30000
 
@@ -18,6 +19,7 @@ typedef enum AskState {
         ASK_IN_LANE,     /* behind others */
         ASK_READY,       /* in its verb's queue */
         ASK_TIMED,       /* in ask_heap: backoff, or no token in the bucket */
+        ASK_HELD,        /* its shard is being given up */
         ASK_IN_FLIGHT,
 } AskState;
 
@@ -30,8 +32,11 @@ struct AskEntry {
         VerbEntry *verb;
         Lane *lane; /* NULL = none */
         AskState state;
-        bool for_token;        /* TIMED because of wait_ms() */
-        bool is_unwanted;      /* forgotten or replaced after it may have had its effect */
+        bool for_token;         /* TIMED because of wait_ms() */
+        bool is_unwanted;       /* forgotten or replaced after it may have had its effect */
+        bool is_orphan;         /* in flight, and its shard is not ours any more */
+        AskPerformed performed; /* of flow_engine_perform(); else NULL */
+        void *performed_userdata;
         int64_t not_before_ms; /* loop time; the backoff holds even after having been overtaken */
         List link;
         List all_link; /* in engine->asks */
@@ -82,7 +87,7 @@ static void entry_free(AskEntry *a)
         heap_remove(&a->engine->ask_heap, &a->heap);
         list_remove(&a->link);
         list_remove(&a->all_link);
-        metric_add(a->engine->metrics.asks_pending, -1);
+        metric_add(a->engine->metrics.asks_pending, a->performed ? 0 : -1);
         json_decref(a->args);
         free(a->key);
         free(a->verb_name);
@@ -95,6 +100,22 @@ static void entry_free(AskEntry *a)
 static char *coalesce_key(int64_t flow_id, const char *word)
 {
         return mem_printf("%llx:%s", (unsigned long long) flow_id, word);
+}
+
+static void register_word(AskEntry *a)
+{
+        FlowEngine *e = a->engine;
+        AskEntry *older;
+
+        if (!*a->word)
+                return;
+        a->coalesce_key = coalesce_key(a->flow_id, a->word);
+        HASH_FIND_STR(e->coalesced, a->coalesce_key, older);
+        if (older) { /* it was under way, or was when the process died */
+                uncoalesce(older);
+                older->is_unwanted = true;
+        }
+        HASH_ADD_KEYPTR(hh, e->coalesced, a->coalesce_key, strlen(a->coalesce_key), a);
 }
 
 AskEntry *asks_create(FlowEngine *e, int64_t flow_id, const JournalRecord *rec, json_t *args)
@@ -125,17 +146,7 @@ AskEntry *asks_create(FlowEngine *e, int64_t flow_id, const JournalRecord *rec, 
                  */
                 .since_ms = clock_boottime_ms() - MAX2(clock_realtime_ms() - rec->at_ms, (int64_t) 0),
         };
-        if (*a->word) {
-                AskEntry *older;
-
-                a->coalesce_key = coalesce_key(flow_id, a->word);
-                HASH_FIND_STR(e->coalesced, a->coalesce_key, older);
-                if (older) { /* it was under way, or was when the process died */
-                        uncoalesce(older);
-                        older->is_unwanted = true;
-                }
-                HASH_ADD_KEYPTR(hh, e->coalesced, a->coalesce_key, strlen(a->coalesce_key), a);
-        }
+        register_word(a);
         metric_add(e->metrics.asks_pending, 1);
         return a;
 }
@@ -157,6 +168,10 @@ static void make_ready(AskEntry *a)
 {
         int64_t wait_ms = a->not_before_ms - loop_now_ms(a->engine->loop);
 
+        if (!shards_may_start(a->engine, a->flow_id)) {
+                a->state = ASK_HELD;
+                return;
+        }
         if (wait_ms > 0) {
                 set_timed(a, wait_ms, false);
                 return;
@@ -257,19 +272,23 @@ static bool must_be_looked_for(const AskEntry *a)
         return a->ask.uncertain && a->verb && a->verb->verb->probe;
 }
 
-/* It never happened, or that does not matter any more: nobody hears of it again. */
-static void drop(EngineBatch *batch, AskEntry *a)
+static void remove_entry(AskEntry *a)
 {
         FlowEngine *e = a->engine;
-        JournalRecord *rec = journal_batch_add(batch->journal, JOURNAL_ASK_DELETE);
         Lane *lane = a->lane;
 
-        rec->id = a->id;
         if (lane && lane->current == a)
                 lane->current = NULL;
         entry_free(a);
         if (lane)
                 lane_advance(e, lane);
+}
+
+/* It never happened, or that does not matter any more: nobody hears of it again. */
+static void drop(EngineBatch *batch, AskEntry *a)
+{
+        shards_add(a->engine, batch, JOURNAL_ASK_DELETE, a->flow_id)->id = a->id;
+        remove_entry(a);
 }
 
 static void release(AskEntry *a)
@@ -291,6 +310,21 @@ void asks_release(FlowEngine *e, EngineBatch *batch)
         }
 }
 
+/* It is under way here since its shard was ours before: its end is what counts. */
+static bool adopt(FlowEngine *e, int64_t id)
+{
+        list_for_each (node, &e->asks) {
+                AskEntry *a = list_entry(node, AskEntry, all_link);
+
+                if (!a->is_orphan || a->id != id)
+                        continue;
+                a->is_orphan = false;
+                register_word(a);
+                return true;
+        }
+        return false;
+}
+
 void asks_recover(FlowEngine *e, const JournalRecord *rec)
 {
         json_t *args = json_parse(rec->data, strlen(rec->data), NULL);
@@ -298,10 +332,14 @@ void asks_recover(FlowEngine *e, const JournalRecord *rec)
         _cleanup_free_ char *key = coalesce_key(rec->flow_id, rec->status);
         AskEntry *older = NULL, *a;
 
+        if (adopt(e, rec->id)) {
+                json_decref(args);
+                return;
+        }
         if (*rec->status)
                 HASH_FIND_STR(e->coalesced, key, older);
         a = asks_create(e, rec->flow_id, rec, args ? args : json_object());
-        a->ask.uncertain = true;
+        a->ask.uncertain = !rec->fresh;
         /* The older one was under way when the newer one was asked. Done again it would come after the newer
          * one, if that is more urgent, and undo it. */
         if (older && !must_be_looked_for(older))
@@ -419,6 +457,7 @@ static void on_pump(void *userdata)
 
         e->pump_scheduled = false;
         asks_pump(e);
+        shards_check_leaving(e);
 }
 
 static void schedule_pump(FlowEngine *e)
@@ -427,13 +466,6 @@ static void schedule_pump(FlowEngine *e)
                 return;
         e->pump_scheduled = true;
         loop_defer(e->loop, on_pump, e);
-}
-
-void flow_engine_set_replica(FlowEngine *e, unsigned number, bool (*may_act)(void *userdata), void *userdata)
-{
-        e->replica_number = number & 63;
-        e->may_act = may_act;
-        e->may_act_userdata = userdata;
 }
 
 void flow_engine_kick(FlowEngine *e)
@@ -471,11 +503,23 @@ static int64_t backoff_ms(const AskEntry *a)
 void ask_done(Ask *ask, const AskResult *result)
 {
         AskEntry *a = container_of(ask, AskEntry, ask);
-        const AskVerb *verb = a->verb->verb;
+        const AskVerb *verb;
         int64_t after_ms;
 
+        if (a->performed) {
+                a->performed(a->performed_userdata, result);
+                json_decref(result->value);
+                entry_free(a);
+                return;
+        }
+        verb = a->verb->verb;
         a->verb->n_inflight--;
         schedule_pump(a->engine);
+        if (a->is_orphan) { /* whoever has it now looks after it */
+                json_decref(result->value);
+                remove_entry(a);
+                return;
+        }
         FAILPOINT("ask.done");
         a->ask.uncertain |= result->outcome == ASK_TEMPFAIL && result->uncertain;
         if (result->outcome == ASK_TEMPFAIL && a->is_unwanted && !must_be_looked_for(a)) {
@@ -512,6 +556,10 @@ void ask_absent(Ask *ask)
 
         /* Nothing happened yet: from here on it is a fresh attempt, with its own token. */
         a->verb->n_inflight--;
+        if (a->is_orphan) {
+                remove_entry(a);
+                return;
+        }
         if (a->is_unwanted) {
                 drop(engine_batch(a->engine), a);
                 return;
@@ -522,9 +570,85 @@ void ask_absent(Ask *ask)
         make_ready(a);
 }
 
+/* ---- shards that come and go ---- */
+
+void asks_forget_shards(FlowEngine *e, ShardSet set)
+{
+        list_for_each_safe (node, &e->asks) {
+                AskEntry *a = list_entry(node, AskEntry, all_link);
+
+                if (!shards_have(set, journal_shard(a->flow_id)))
+                        continue;
+                if (a->state == ASK_IN_FLIGHT) { /* its adapter still has it */
+                        uncoalesce(a);
+                        a->is_orphan = true;
+                } else
+                        remove_entry(a);
+        }
+}
+
+void asks_hold_shards(FlowEngine *e, ShardSet set)
+{
+        list_for_each (node, &e->asks) {
+                AskEntry *a = list_entry(node, AskEntry, all_link);
+
+                if (a->state != ASK_READY || !shards_have(set, journal_shard(a->flow_id)))
+                        continue;
+                list_remove(&a->link);
+                a->state = ASK_HELD;
+        }
+}
+
+void asks_mark_fresh(FlowEngine *e, EngineBatch *batch, ShardSet set)
+{
+        list_for_each (node, &e->asks) {
+                AskEntry *a = list_entry(node, AskEntry, all_link);
+
+                if (shards_have(set, journal_shard(a->flow_id)) && a->state != ASK_IN_FLIGHT &&
+                    a->ask.attempt == 0 && !a->ask.uncertain && !a->ask.repeated)
+                        shards_add(e, batch, JOURNAL_ASK_FRESH, a->flow_id)->id = a->id;
+        }
+}
+
+ShardSet asks_busy_shards(const FlowEngine *e)
+{
+        ShardSet busy = 0;
+
+        list_for_each (node, (List *) &e->asks) {
+                const AskEntry *a = list_entry(node, AskEntry, all_link);
+
+                if (a->state == ASK_IN_FLIGHT && !a->is_orphan)
+                        busy |= shards_of(journal_shard(a->flow_id));
+        }
+        return busy;
+}
+
+/* ---- for somebody else ---- */
+
+void flow_engine_perform(FlowEngine *e, const AskVerb *verb, void *owner, const Ask *like, json_t *args,
+                         AskPerformed done, void *userdata)
+{
+        AskEntry *a = mem_new(AskEntry);
+
+        a->engine = e;
+        a->performed = done;
+        a->performed_userdata = userdata;
+        a->key = mem_strdup(like->key);
+        a->args = args;
+        list_init(&a->link);
+        list_append(&e->foreign, &a->all_link);
+        a->ask = *like;
+        a->ask.key = a->key;
+        a->ask.verb = verb->name;
+        a->ask.lane = "";
+        a->ask.args = args;
+        verb->start(owner, &a->ask);
+}
+
 void asks_init(FlowEngine *e)
 {
         list_init(&e->asks);
+        list_init(&e->foreign);
         e->ask_timer = loop_timer_new(e->loop, on_ask_timer, e);
 }
 
@@ -535,6 +659,8 @@ void asks_deinit(FlowEngine *e)
 
         /* What is in flight belongs to adapters that are gone by now; the rows stay for the next start. */
         list_for_each_safe (node, &e->asks)
+                entry_free(list_entry(node, AskEntry, all_link));
+        list_for_each_safe (node, &e->foreign)
                 entry_free(list_entry(node, AskEntry, all_link));
         HASH_ITER (hh, e->lanes, lane, lane_next) {
                 HASH_DEL(e->lanes, lane);

@@ -10,6 +10,7 @@
 #define FLOW_REF_SIZE 17
 #define EVENT_ENTER   "enter"
 #define EVENT_TIMER   "timer"
+#define LOAD_LOOK     1 /* number of a JOURNAL_LOAD: only its inbox is wanted, the flow is in memory */
 
 /* One thing to be consumed by one turn. */
 typedef struct EventItem {
@@ -38,9 +39,10 @@ typedef struct Slot {
         bool quarantined;
         List queue, parked; /* of EventItem */
         unsigned n_parked;
-        List run_link;    /* in engine->runnable */
-        List idle_link;   /* in engine->idle, least recently used first */
-        LoopTimer *again; /* waits before a faulting event is tried again */
+        bool is_looking, look_again; /* for rows that others have stored meanwhile */
+        List run_link;               /* in engine->runnable */
+        List idle_link;              /* in engine->idle, least recently used first */
+        LoopTimer *again;            /* waits before a faulting event is tried again */
         UT_hash_handle hh;
 } Slot;
 
@@ -74,9 +76,32 @@ typedef struct EngineBatch {
         size_t n_deliveries, size_deliveries;
         ListDone *lists;
         size_t n_lists;
-        List asks; /* AskEntry, to be released into their lanes */
+        List asks;     /* AskEntry, to be released into their lanes */
+        bool released; /* it gives up shards */
         List link;
 } EngineBatch;
+
+/* Of shards.c. */
+typedef enum ShardState { SHARD_AWAY, SHARD_TAKING, SHARD_OWNED, SHARD_LEAVING } ShardState;
+typedef struct Shard {
+        ShardState state;
+        int64_t epoch;      /* 0 = away, or nobody shares the journal */
+        int64_t over_epoch; /* of the last ownership that has ended */
+} Shard;
+typedef struct ConsumedRow {
+        int64_t inbox_id;
+        UT_hash_handle hh;
+} ConsumedRow;
+typedef struct EngineShards {
+        bool is_shared;
+        FlowReplica config;
+        Shard all[JOURNAL_SHARDS];
+        ConsumedRow *consumed;
+        LoopTimer *look_due;
+        unsigned n_looks;
+        bool is_looking; /* a look is under way */
+        MetricSeries *n_owned;
+} EngineShards;
 
 struct FlowEngine {
         Loop *loop;
@@ -98,6 +123,7 @@ struct FlowEngine {
         int64_t last_id;
         bool ids_of_time;
         unsigned replica_number; /* 0 to 63 */
+        EngineShards shards;
         bool started, stopping;
         LoopFn stopped;
         void *stopped_userdata;
@@ -110,6 +136,7 @@ struct FlowEngine {
         Lane *lanes;
         AskEntry *coalesced;
         List asks;     /* all of them */
+        List foreign;  /* of flow_engine_perform() */
         Heap ask_heap; /* asks that wait for a time */
         LoopTimer *ask_timer;
         bool pump_scheduled;
@@ -131,6 +158,12 @@ Slot *engine_slot_find(FlowEngine *e, int64_t flow_id); /* NULL = not in memory 
 Slot *engine_slot_new(FlowEngine *e, int64_t flow_id);
 void engine_slot_load(Slot *slot); /* no turn runs until its row is here */
 void engine_slot_idle(Slot *slot);
+/* Reads the rows of its inbox again: somebody else has stored something. */
+void engine_slot_look(Slot *slot);
+bool engine_slot_has(const Slot *slot, int64_t inbox_id); /* waiting or parked */
+void engine_slots_forget(FlowEngine *e, ShardSet set);
+ShardSet engine_slots_busy(const FlowEngine *e); /* where a result of an ask waits for its turn */
+void engine_schedule_flush(FlowEngine *e);
 void engine_slot_run(Slot *slot); /* puts it among the runnable */
 
 /* written.c */
@@ -151,6 +184,12 @@ void asks_release(FlowEngine *e, EngineBatch *batch); /* committed: into the lan
 void asks_recover(FlowEngine *e, const JournalRecord *rec);
 void asks_forget(FlowEngine *e, EngineBatch *batch, int64_t flow_id, const char *coalesce);
 void asks_pump(FlowEngine *e);
+/* Of flows in these shards. forget: what is under way ends without an effect here, unless it is recovered
+ * before. hold: nothing more is started. busy: where something is under way. */
+void asks_forget_shards(FlowEngine *e, ShardSet set);
+void asks_hold_shards(FlowEngine *e, ShardSet set);
+void asks_mark_fresh(FlowEngine *e, EngineBatch *batch, ShardSet set);
+ShardSet asks_busy_shards(const FlowEngine *e);
 void asks_batch_add(EngineBatch *batch, AskEntry *entry);
 void asks_batch_drop(EngineBatch *batch);
 
@@ -159,3 +198,4 @@ void timers_init(FlowEngine *e);
 void timers_deinit(FlowEngine *e);
 void timers_set(FlowEngine *e, int64_t flow_id, const char *name, int64_t due_ms);
 void timers_cancel(FlowEngine *e, int64_t flow_id, const char *name /* NULL = all */);
+void timers_forget_shards(FlowEngine *e, ShardSet set);

@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "flow/shards.h"
 
 #define MAX_INFLIGHT_BATCHES    2
 #define TURNS_PER_ITERATION     512
@@ -32,7 +33,6 @@
 #define ID_TIME_SHIFT           (ID_COUNTER_BITS + 6)
 #define ID_REPLICA_MASK         (63LL << ID_COUNTER_BITS)
 
-static void schedule_flush(FlowEngine *e);
 static void batch_done(JournalBatch *journal, int r);
 static void batch_written(JournalBatch *journal);
 
@@ -93,7 +93,7 @@ EngineBatch *engine_batch(FlowEngine *e)
 {
         if (!e->open)
                 e->open = batch_new(e);
-        schedule_flush(e);
+        engine_schedule_flush(e);
         return e->open;
 }
 
@@ -119,7 +119,8 @@ static void flush(FlowEngine *e)
 
 static void maybe_stopped(FlowEngine *e)
 {
-        if (e->stopping && e->stopped && !e->open && e->n_inflight == 0 && list_empty(&e->stalled)) {
+        if (e->stopping && e->stopped && !e->open && e->n_inflight == 0 && list_empty(&e->stalled) &&
+            shards_are_away(e)) {
                 LoopFn fn = take(e->stopped);
 
                 fn(e->stopped_userdata);
@@ -135,7 +136,7 @@ static void on_flush(void *userdata)
         maybe_stopped(e);
 }
 
-static void schedule_flush(FlowEngine *e)
+void engine_schedule_flush(FlowEngine *e)
 {
         if (e->flush_scheduled)
                 return;
@@ -216,11 +217,45 @@ void engine_slot_idle(Slot *slot)
 
 void engine_slot_load(Slot *slot)
 {
-        JournalRecord *rec;
+        FlowEngine *e = slot->engine;
 
         slot->state = SLOT_LOADING;
-        rec = journal_batch_add(engine_batch(slot->engine)->journal, JOURNAL_LOAD);
+        shards_add(e, engine_batch(e), JOURNAL_LOAD, slot->flow_id)->flow_id = slot->flow_id;
+}
+
+void engine_slot_look(Slot *slot)
+{
+        FlowEngine *e = slot->engine;
+        JournalRecord *rec;
+
+        if (slot->state == SLOT_LOADING || slot->is_looking) { /* which may have missed it */
+                slot->look_again = true;
+                return;
+        }
+        slot->is_looking = true;
+        rec = shards_add(e, engine_batch(e), JOURNAL_LOAD, slot->flow_id);
         rec->flow_id = slot->flow_id;
+        rec->number = LOAD_LOOK;
+}
+
+void engine_slots_forget(FlowEngine *e, ShardSet set)
+{
+        Slot *slot, *next;
+
+        HASH_ITER (hh, e->slots, slot, next)
+                if (shards_have(set, journal_shard(slot->flow_id)))
+                        slot_free(slot);
+}
+
+ShardSet engine_slots_busy(const FlowEngine *e)
+{
+        ShardSet busy = 0;
+
+        for (const Slot *slot = e->slots; slot; slot = slot->hh.next)
+                list_for_each (node, (List *) &slot->queue)
+                        if (list_entry(node, EventItem, link)->ask_id && !slot->again)
+                                busy |= shards_of(journal_shard(slot->flow_id));
+        return busy;
 }
 
 /* Events for a flow that has ended: an ask's row goes, everything else is nobody's. */
@@ -230,7 +265,7 @@ static void discard_for_gone(FlowEngine *e, Slot *slot)
                 EventItem *item = list_entry(node, EventItem, link);
 
                 if (item->ask_id)
-                        journal_batch_add(engine_batch(e)->journal, JOURNAL_ASK_DELETE)->id = item->ask_id;
+                        shards_add(e, engine_batch(e), JOURNAL_ASK_DELETE, slot->flow_id)->id = item->ask_id;
                 event_item_free(item);
         }
         slot_free(slot);
@@ -307,6 +342,7 @@ static void on_run(void *userdata)
 
         e->run_scheduled = false;
         run_turns(e);
+        shards_check_leaving(e);
 }
 
 /* ---- commits ---- */
@@ -344,6 +380,7 @@ static void batch_committed(EngineBatch *b)
 {
         FlowEngine *e = b->engine;
 
+        shards_batch_committed(e, b);
         for (size_t i = 0; i < b->n_deliveries; i++)
                 answer_delivery(e, &b->deliveries[i], &b->journal->records[b->deliveries[i].record]);
         for (size_t i = 0; i < b->n_lists; i++)
@@ -351,6 +388,7 @@ static void batch_committed(EngineBatch *b)
         for (size_t i = 0; i < b->journal->n_records && !b->journal->was_written; i++)
                 engine_record_written(e, &b->journal->records[i]);
         asks_release(e, b);
+        shards_batch_over(e, b);
         batch_free(b);
 }
 
@@ -431,7 +469,7 @@ void flow_deliver(FlowEngine *e, const FlowDelivery *d)
                 rec->kind = kind->name;
                 rec->step = kind->steps[0]->name;
                 rec->number = kind->version;
-                rec->flow_id = (int64_t) (random_u64() >> 1);
+                rec->flow_id = shards_new_flow_id(e);
         }
         add_delivery(b, b->journal->n_records - 1, d);
         free(d->json);
@@ -440,18 +478,14 @@ void flow_deliver(FlowEngine *e, const FlowDelivery *d)
 void flow_hint(FlowEngine *e, const char *address, const char *event, json_t *data)
 {
         KnownAddress *k;
-        EventItem *item;
 
         HASH_FIND_STR(e->known, address, k);
-        if (!k) {
+        if (k && !shards_is_ours(e, k->flow_id))
+                e->shards.config.on_hint(e->shards.config.userdata, k->flow_id, event, data);
+        if (k && shards_is_ours(e, k->flow_id))
+                flow_engine_hint(e, k->flow_id, event, data);
+        else
                 json_decref(data);
-                return;
-        }
-        item = mem_new(EventItem);
-        item->name = mem_strdup(event);
-        item->data = data ? data : json_object();
-        item->volatile_ = true;
-        engine_push(e, k->flow_id, item);
 }
 
 static void list_records(FlowEngine *e, JournalRecordType type, const char *kind, const char *status,
@@ -581,8 +615,13 @@ static void recover_waiting(void *userdata, int64_t flow_id)
 int flow_engine_start(FlowEngine *e)
 {
         JournalScan scan = {.on_ask = recover_ask, .on_timer = recover_timer, .on_waiting = recover_waiting};
-        int r = journal_scan(e->journal, &scan, e);
+        int r = 0;
 
+        if (e->shards.is_shared) {
+                scan.last_id = JOURNAL_IDS_OF_TIME;
+                shards_start(e);
+        } else
+                r = journal_scan(e->journal, &scan, e);
         if (r < 0)
                 return error_trace(r);
         e->ids_of_time = scan.last_id == JOURNAL_IDS_OF_TIME;
@@ -599,7 +638,8 @@ void flow_engine_stop(FlowEngine *e, LoopFn done, void *userdata)
         e->stopping = true;
         e->stopped = done;
         e->stopped_userdata = userdata;
-        schedule_flush(e);
+        shards_stop(e);
+        engine_schedule_flush(e);
 }
 
 void flow_engine_free(FlowEngine *e)
@@ -617,6 +657,7 @@ void flow_engine_free(FlowEngine *e)
         engine_known_forget(e);
         asks_deinit(e);
         timers_deinit(e);
+        shards_deinit(e);
         loop_timer_free(e->retry_commit);
         loop_timer_free(e->prune);
         free(e);

@@ -9,6 +9,7 @@
 #include "base/metric.h"
 #include "flow/flow.h"
 #include "store/journal.h"
+#include "store/shards.h"
 
 typedef struct FlowEngine FlowEngine;
 
@@ -26,8 +27,9 @@ int flow_engine_new(FlowEngine **ret, Loop *loop, Journal *journal /* borrowed *
 void flow_engine_add_verb(FlowEngine *e, const AskVerb *verb, void *owner);
 /* Takes up what a restart left: pending asks (as uncertain), timers, waiting events. */
 int flow_engine_start(FlowEngine *e);
-/* No new asks are started and no new deliveries accepted; `done` once everything submitted is durable: never,
- * on a disk that stays full, so that the caller sets a deadline. */
+/* No new asks are started and no new deliveries accepted; `done` once everything submitted is durable (and,
+ * where others share the journal, every shard given up): never, on a disk that stays full, so that the caller
+ * sets a deadline. */
 void flow_engine_stop(FlowEngine *e, LoopFn done, void *userdata);
 void flow_engine_free(FlowEngine *e);
 DEFINE_CLEANUP(FlowEngine *, flow_engine_free);
@@ -54,10 +56,39 @@ void flow_deliver(FlowEngine *e, const FlowDelivery *d);
  * at which something durable has been delivered since the start, and not too long ago. */
 void flow_hint(FlowEngine *e, const char *address, const char *event, json_t *data /* stolen */);
 
-/* Where several gateways share the journal; before flow_engine_start(). `number` (0 to 63) is part of the ids
- * that this one gives. may_act() is asked before asks are started: false = not now, another may be at work in
- * our place; flow_engine_kick() when it is true again. */
-void flow_engine_set_replica(FlowEngine *e, unsigned number, bool (*may_act)(void *userdata), void *userdata);
+/* ---- several engines on one journal ----
+ *
+ * A flow belongs to a shard, a shard to one engine at a time (store/shards.h). Each stores what it hears,
+ * whoever has the flow; turns and asks are the owner's. */
+typedef struct FlowReplica {
+        int64_t id; /* ours, as the journal names owners; > 0 */
+        /* Asked before asks are started: false = not now, another may be at work in our place;
+         * flow_engine_kick() when it is true again. */
+        bool (*may_act)(void *userdata);
+        /* An event was stored for a flow of `owner`: who should flow_engine_look(). May be lost, it looks
+         * now and then anyway. */
+        void (*on_stored)(void *userdata, int64_t owner, int64_t flow_id);
+        /* A hint for a flow of somebody else, who should flow_engine_hint(). */
+        void (*on_hint)(void *userdata, int64_t flow_id, const char *event, const json_t *data);
+        void (*on_released)(void *userdata); /* shards that we gave up are free now */
+        void *userdata;
+} FlowReplica;
+/* Before flow_engine_start(), which then takes up nothing: flow_engine_set_shards() does. */
+void flow_engine_share(FlowEngine *e, const FlowReplica *replica, Metrics *metrics);
+void flow_engine_set_number(FlowEngine *e, unsigned number); /* 0 to 63, part of the ids that we give */
+/* What is ours as the journal sees it, with the epoch of each. What is new is taken up as after a restart;
+ * what is gone is forgotten; what is in `give_up` is given up when nothing of it is under way. */
+void flow_engine_set_shards(FlowEngine *e, ShardSet ours, const int64_t epochs[JOURNAL_SHARDS],
+                            ShardSet give_up);
+ShardSet flow_engine_shards(const FlowEngine *e); /* those whose flows are at work here */
+void flow_engine_look(FlowEngine *e, int64_t flow_id);
+/* Performs an ask of somebody else's flow, once: no lane, no retry, nothing durable. `like` has its key,
+ * attempt, uncertain, repeated and created_ms. `done` borrows the result; it is not called when the engine is
+ * freed before. */
+typedef void (*AskPerformed)(void *userdata, const AskResult *result);
+void flow_engine_perform(FlowEngine *e, const AskVerb *verb, void *owner, const Ask *like,
+                         json_t *args /* stolen */, AskPerformed done, void *userdata);
+void flow_engine_hint(FlowEngine *e, int64_t flow_id, const char *event, json_t *data /* stolen */);
 
 /* An adapter's circumstances changed (a bridge connected): asks that waited for their wait_ms() are asked
  * again. */

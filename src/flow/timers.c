@@ -122,6 +122,15 @@ void timers_cancel(FlowEngine *e, int64_t flow_id, const char *name)
         rearm(e);
 }
 
+void timers_forget_shards(FlowEngine *e, ShardSet set)
+{
+        TimerSet *timers, *next;
+
+        HASH_ITER (hh, e->timer_sets, timers, next)
+                if (shards_have(set, journal_shard(timers->flow_id)))
+                        timers_cancel(e, timers->flow_id, NULL);
+}
+
 void timers_init(FlowEngine *e)
 {
         e->timer = loop_timer_new(e->loop, on_due, e);

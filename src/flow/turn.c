@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "flow/shards.h"
 
 #define GO_CHAIN_MAX 16
 #define PARKED_MAX   256
@@ -196,7 +197,7 @@ static void write_ask(Flow *f, EngineBatch *batch, Effect *x)
 
         if (*x->word)
                 asks_forget(e, batch, f->slot->flow_id, x->word);
-        rec = journal_batch_add(jb, JOURNAL_ASK_PUT);
+        rec = shards_add(e, batch, JOURNAL_ASK_PUT, f->slot->flow_id);
         rec->id = id;
         rec->flow_id = f->slot->flow_id;
         rec->kind = journal_batch_string(jb, x->name);
@@ -210,6 +211,12 @@ static void write_ask(Flow *f, EngineBatch *batch, Effect *x)
         asks_batch_add(batch, asks_create(e, f->slot->flow_id, rec, take(x->json)));
 }
 
+static void write_inbox_delete(Slot *slot, EngineBatch *batch, int64_t inbox_id)
+{
+        shards_add(slot->engine, batch, JOURNAL_INBOX_DELETE, slot->flow_id)->id = inbox_id;
+        shards_consumed(slot->engine, inbox_id);
+}
+
 /* A timer that fired while this turn was waiting must not reach the step that has just cancelled it. */
 static void drop_fired_timers(Slot *slot, EngineBatch *batch, const char *name)
 {
@@ -219,7 +226,7 @@ static void drop_fired_timers(Slot *slot, EngineBatch *batch, const char *name)
                 if (!str_equal(item->name, EVENT_TIMER) || (name && !str_equal(item->tag, name)))
                         continue;
                 if (item->inbox_id) /* it had been put aside */
-                        journal_batch_add(batch->journal, JOURNAL_INBOX_DELETE)->id = item->inbox_id;
+                        write_inbox_delete(slot, batch, item->inbox_id);
                 event_item_free(item);
         }
 }
@@ -229,7 +236,7 @@ static void write_timer(Flow *f, EngineBatch *batch, const Effect *x)
         FlowEngine *e = f->slot->engine;
         bool set = x->type == EFFECT_TIMER;
         JournalRecord *rec =
-                journal_batch_add(batch->journal, set ? JOURNAL_TIMER_PUT : JOURNAL_TIMER_DELETE);
+                shards_add(e, batch, set ? JOURNAL_TIMER_PUT : JOURNAL_TIMER_DELETE, f->slot->flow_id);
 
         rec->flow_id = f->slot->flow_id;
         rec->key = journal_batch_string(batch->journal, x->name);
@@ -246,7 +253,7 @@ static void write_send(Flow *f, EngineBatch *batch, const Effect *x)
         FlowEngine *e = f->slot->engine;
         const FlowKind *kind = x->word ? engine_find_kind(e, x->word) : NULL;
         _cleanup_free_ char *data = json_dump(x->json);
-        JournalRecord *rec = journal_batch_add(batch->journal, JOURNAL_DELIVER);
+        JournalRecord *rec = shards_add(e, batch, JOURNAL_DELIVER, f->slot->flow_id);
 
         rec->address = journal_batch_string(batch->journal, x->name);
         rec->event = journal_batch_string(batch->journal, x->tag);
@@ -257,7 +264,7 @@ static void write_send(Flow *f, EngineBatch *batch, const Effect *x)
                 rec->kind = kind->name;
                 rec->step = kind->steps[0]->name;
                 rec->number = kind->version;
-                rec->flow_id = (int64_t) (random_u64() >> 1);
+                rec->flow_id = shards_new_flow_id(e);
         }
 }
 
@@ -274,8 +281,9 @@ static void write_effect(Flow *f, EngineBatch *batch, Effect *x)
         case EFFECT_SEND: write_send(f, batch, x); break;
         case EFFECT_ADDRESS:
         case EFFECT_ADDRESS_REMOVE:
-                rec = journal_batch_add(batch->journal, x->type == EFFECT_ADDRESS ? JOURNAL_ADDRESS_PUT
-                                                                                  : JOURNAL_ADDRESS_DELETE);
+                rec = shards_add(f->slot->engine, batch,
+                                 x->type == EFFECT_ADDRESS ? JOURNAL_ADDRESS_PUT : JOURNAL_ADDRESS_DELETE,
+                                 f->slot->flow_id);
                 rec->address = journal_batch_string(batch->journal, x->name);
                 rec->flow_id = f->slot->flow_id;
                 break;
@@ -296,19 +304,18 @@ static void write_consumed(Slot *slot, EngineBatch *batch, EventItem *item, bool
 {
         JournalRecord *rec;
 
-        if (item->inbox_id) {
-                rec = journal_batch_add(batch->journal, JOURNAL_INBOX_DELETE);
-                rec->id = item->inbox_id;
-        }
+        if (item->inbox_id)
+                write_inbox_delete(slot, batch, item->inbox_id);
         if (item->ask_id) {
-                rec = journal_batch_add(batch->journal, dead ? JOURNAL_ASK_DEAD : JOURNAL_ASK_DELETE);
+                rec = shards_add(slot->engine, batch, dead ? JOURNAL_ASK_DEAD : JOURNAL_ASK_DELETE,
+                                 slot->flow_id);
                 rec->id = item->ask_id;
                 rec->error = dead ? journal_batch_string(batch->journal, item_text(item)) : NULL;
                 if (dead)
                         metric_add(slot->engine->metrics.asks_dead, 1);
         }
         if (str_equal(item->name, EVENT_TIMER)) {
-                rec = journal_batch_add(batch->journal, JOURNAL_TIMER_DELETE);
+                rec = shards_add(slot->engine, batch, JOURNAL_TIMER_DELETE, slot->flow_id);
                 rec->flow_id = slot->flow_id;
                 rec->key = journal_batch_string(batch->journal, item->tag);
         }
@@ -323,7 +330,7 @@ static void store_event(Slot *slot, EngineBatch *batch, EventItem *item)
                 return;
         /* The name, tag and outcome of an ask's result travel in the row as one event name. */
         write_consumed(slot, batch, item, false);
-        rec = journal_batch_add(batch->journal, JOURNAL_INBOX_PUT);
+        rec = shards_add(slot->engine, batch, JOURNAL_INBOX_PUT, slot->flow_id);
         rec->id = item->inbox_id = engine_next_id(slot->engine);
         rec->flow_id = slot->flow_id;
         if (item->tag || item->outcome != ASK_OK) {
@@ -388,7 +395,7 @@ static void quarantine(Slot *slot, EventItem *item, const char *why)
         list_prepend(&slot->queue, &item->link);
         unpark(slot);
         turn_put_aside(slot);
-        rec = journal_batch_add(batch->journal, JOURNAL_FLOW_STATUS);
+        rec = shards_add(e, batch, JOURNAL_FLOW_STATUS, slot->flow_id);
         rec->flow_id = slot->flow_id;
         rec->status = "quarantined";
         rec->error = journal_batch_string(batch->journal, why);
@@ -453,7 +460,7 @@ static void commit_turn(Flow *f, EventItem *item, FlowVerdict verdict)
         if (over) {
                 if (verdict == FLOW_FAILED)
                         metric_add(slot->engine->metrics.failed, 1);
-                rec = journal_batch_add(batch->journal, JOURNAL_FLOW_DELETE);
+                rec = shards_add(slot->engine, batch, JOURNAL_FLOW_DELETE, slot->flow_id);
                 rec->flow_id = slot->flow_id;
                 timers_cancel(slot->engine, slot->flow_id, NULL);
                 slot->state = SLOT_GONE;
@@ -462,7 +469,7 @@ static void commit_turn(Flow *f, EventItem *item, FlowVerdict verdict)
         char *data = json_dump(f->data);
 
         if (f->step != slot->step || !str_equal(data, slot->data)) {
-                rec = journal_batch_add(batch->journal, JOURNAL_FLOW_PUT);
+                rec = shards_add(slot->engine, batch, JOURNAL_FLOW_PUT, slot->flow_id);
                 rec->flow_id = slot->flow_id;
                 rec->number = slot->kind->version;
                 rec->step = f->step->name;

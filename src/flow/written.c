@@ -3,6 +3,7 @@
 #include "flow/engine-internal.h"
 
 #include "base/log.h"
+#include "flow/shards.h"
 
 #define PRUNE_FULL_ROWS 1000 /* as many were pruned at once: more are waiting */
 #define KNOWN_MAX       4096
@@ -49,17 +50,27 @@ static EventItem *item_from_row(const char *event, const char *data, int64_t inb
         return item;
 }
 
-static bool queue_has(const Slot *slot, int64_t inbox_id)
+static bool list_has(const List *items, int64_t inbox_id)
 {
-        list_for_each (node, (List *) &slot->queue)
+        list_for_each (node, (List *) items)
                 if (list_entry(node, EventItem, link)->inbox_id == inbox_id)
                         return true;
         return false;
 }
 
+static bool queue_has(const Slot *slot, int64_t inbox_id)
+{
+        return list_has(&slot->queue, inbox_id);
+}
+
+bool engine_slot_has(const Slot *slot, int64_t inbox_id)
+{
+        return queue_has(slot, inbox_id) || list_has(&slot->parked, inbox_id);
+}
+
 static void quarantine_unreadable(FlowEngine *e, Slot *slot, const JournalFlow *f, const char *why)
 {
-        JournalRecord *rec = journal_batch_add(engine_batch(e)->journal, JOURNAL_FLOW_STATUS);
+        JournalRecord *rec = shards_add(e, engine_batch(e), JOURNAL_FLOW_STATUS, slot->flow_id);
 
         log_error("flow", "%s %016llx quarantined: %s", f->kind, (unsigned long long) slot->flow_id, why);
         metric_add(e->metrics.quarantined, 1);
@@ -86,6 +97,30 @@ static const char *upgrade(Slot *slot, const JournalFlow *f)
         return NULL;
 }
 
+static void look_again(Slot *slot)
+{
+        if (slot->look_again) {
+                slot->look_again = false;
+                engine_slot_look(slot);
+        }
+}
+
+/* Of a flow in memory: what others have stored for it joins its queue. */
+static void slot_looked(FlowEngine *e, Slot *slot, const JournalFlow *f)
+{
+        slot->is_looking = false;
+        if (slot->state != SLOT_READY || slot->quarantined)
+                return;
+        for (size_t i = 0; f && i < f->n_inbox; i++)
+                if (!engine_slot_has(slot, f->inbox[i].id) && !shards_is_consumed(e, f->inbox[i].id))
+                        list_append(
+                                &slot->queue,
+                                &item_from_row(f->inbox[i].event, f->inbox[i].data, f->inbox[i].id)->link);
+        if (!list_empty(&slot->queue))
+                engine_slot_run(slot);
+        look_again(slot);
+}
+
 static void slot_loaded(FlowEngine *e, const JournalRecord *rec)
 {
         Slot *slot = engine_slot_find(e, rec->flow_id);
@@ -93,7 +128,11 @@ static void slot_loaded(FlowEngine *e, const JournalRecord *rec)
         const char *why = NULL;
         List *first;
 
-        if (!slot || slot->state != SLOT_LOADING)
+        if (slot && rec->number == LOAD_LOOK && shards_is_current(e, rec) && slot->is_looking) {
+                slot_looked(e, slot, f);
+                return;
+        }
+        if (!slot || slot->state != SLOT_LOADING || rec->number == LOAD_LOOK || !shards_is_current(e, rec))
                 return;
         slot->state = f ? SLOT_READY : SLOT_GONE;
         if (!f) {
@@ -118,6 +157,7 @@ static void slot_loaded(FlowEngine *e, const JournalRecord *rec)
                                 first,
                                 &item_from_row(f->inbox[i].event, f->inbox[i].data, f->inbox[i].id)->link);
         engine_slot_run(slot);
+        look_again(slot);
 }
 
 static void known_free(FlowEngine *e, KnownAddress *k)
@@ -151,6 +191,10 @@ static void delivered(FlowEngine *e, const JournalRecord *rec)
         if (rec->outcome != JOURNAL_DELIVERED)
                 return;
         remember_address(e, rec->address, rec->flow_id);
+        if (e->shards.is_shared && (rec->owner != e->shards.config.id || !shards_is_ours(e, rec->flow_id))) {
+                shards_tell_owner(e, rec->owner, rec->flow_id);
+                return;
+        }
         if (rec->created && !slot) {
                 slot = engine_slot_new(e, rec->flow_id);
                 slot->state = SLOT_READY;
@@ -166,14 +210,9 @@ static void delivered(FlowEngine *e, const JournalRecord *rec)
 /* An operator's retry is durable. A load that was under way when it came still saw the quarantine. */
 static void retried(FlowEngine *e, const JournalRecord *rec)
 {
-        Slot *slot = engine_slot_find(e, rec->flow_id);
-
-        if (!slot)
-                engine_slot_load(engine_slot_new(e, rec->flow_id));
-        else if (slot->quarantined) {
-                slot->quarantined = false;
-                engine_slot_load(slot);
-        }
+        shards_tell_owner(e, rec->owner, rec->flow_id);
+        if (shards_is_ours(e, rec->flow_id))
+                flow_engine_look(e, rec->flow_id);
 }
 
 static void pruned(FlowEngine *e, const JournalRecord *rec)
@@ -184,7 +223,11 @@ static void pruned(FlowEngine *e, const JournalRecord *rec)
 
 void engine_record_written(FlowEngine *e, const JournalRecord *rec)
 {
+        if (rec->stale)
+                return;
         switch (rec->type) {
+        case JOURNAL_SCAN: shards_scanned(e, rec); break;
+        case JOURNAL_LATELY: shards_looked(e, rec); break;
         case JOURNAL_DELIVER: delivered(e, rec); break;
         case JOURNAL_LOAD: slot_loaded(e, rec); break;
         case JOURNAL_PRUNE: pruned(e, rec); break;

@@ -3,6 +3,7 @@
 #include "gateway/gateway.h"
 
 #include "core/routing-train.h"
+#include "gateway/relay.h"
 #include "net/sse.h"
 
 #define STREAMS_MAX      64
@@ -35,7 +36,8 @@ static void get_readyz(Gateway *g, HttpRequest *req)
 {
         bool journal = flow_engine_healthy(g->engine),
              slack = g->identity && slack_socket_live(g->sockets) > 0;
-        bool deaf = health_is_deaf(g->health), ready = journal && slack && !deaf && !g->stopping;
+        bool deaf = health_is_deaf(g->health),
+             ready = journal && slack && !deaf && gateway_has_work(g) && !g->stopping;
         json_t *body = json_pack("{s:s, s:s, s:o, s:o, s:I}", "status",
                                  ready  ? "ready"
                                  : deaf ? "deaf"
@@ -45,6 +47,8 @@ static void get_readyz(Gateway *g, HttpRequest *req)
                                  "sockets_live", (json_int_t) slack_socket_live(g->sockets));
 
         json_put_str(body, "slack_error", g->slack_error);
+        if (g->replica)
+                json_object_set_new(body, "replica", gateway_describe_shards(g));
         json_object_set_new(body, "transport", health_render(g->health));
         json_object_set_new(body, "models", gateway_models_status(g));
         http_respond_json(req, ready ? 200 : 503, body);
@@ -294,6 +298,8 @@ static void route_api(Gateway *g, HttpRequest *req, const char *method, const ch
                 post_flow_retry(g, req, path + strlen("/api/flows/"));
         else if (post && str_equal(path, "/api/opencode/permission"))
                 permission_http_request(g, req);
+        else if (post && g->relay && str_equal(path, "/api/replica"))
+                relay_request(g->relay, req);
         else
                 http_respond_error(req, 404, "not_found", "there is nothing here", NULL);
 }
@@ -325,6 +331,7 @@ void gateway_on_abort(void *userdata, HttpRequest *req)
         if (l)
                 l->req = NULL;
         permission_http_aborted(userdata, req);
+        relay_aborted(((Gateway *) userdata)->relay, req);
 }
 
 void api_deinit(Gateway *g)

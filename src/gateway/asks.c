@@ -67,10 +67,26 @@ static void start_sessions(void *owner, Ask *ask)
                          json_str(ask->args, "user") ? SESSIONS_LOOKED_AT : SESSIONS_LISTED, on_sessions, a);
 }
 
+static void on_answer_told(void *userdata, bool all, bool yes)
+{
+        (void) yes;
+        if (all)
+                ask_ok(userdata, NULL);
+        else
+                ask_tempfail(userdata, "unavailable", "another gateway may be where the request waits", false,
+                             0);
+}
+
+/* The request waits at whichever gateway it came to. */
 static void start_http_answer(void *owner, Ask *ask)
 {
-        permission_http_answer(owner, ask->args);
-        ask_ok(ask, NULL);
+        Gateway *g = owner;
+
+        permission_http_answer(g, ask->args);
+        if (g->tell_peers)
+                g->tell_peers(g, "http_answer", json_incref((json_t *) ask->args), on_answer_told, ask);
+        else
+                ask_ok(ask, NULL);
 }
 
 /* A read: as often as one likes. */
@@ -85,18 +101,28 @@ static void start_caught_up(void *owner, Ask *ask)
         Gateway *g = owner;
 
         health_caught_up(g->health);
+        if (g->tell_peers) /* one that is not told reads a thread more often than it need */
+                g->tell_peers(g, "caught_up", json_object(), NULL, NULL);
         ask_ok(ask, NULL);
 }
 /* It is said again of what is so already. */
 static const AskVerb caught_up_verb = {
         .name = GATEWAY_CAUGHT_UP, .max_attempts = 3, .backoff_ms = 100, .start = start_caught_up};
 
+static void on_missed_told(void *userdata, bool all, bool yes)
+{
+        ask_ok(userdata, json_pack("{s:b}", "missed", yes || !all)); /* reading once too often does no harm */
+}
+
 static void start_missed(void *owner, Ask *ask)
 {
         Gateway *g = owner;
+        bool here = missed_take(g->missed, json_str_or(ask->args, "address", ""));
 
-        ask_ok(ask,
-               json_pack("{s:b}", "missed", missed_take(g->missed, json_str_or(ask->args, "address", ""))));
+        if (here || !g->tell_peers)
+                ask_ok(ask, json_pack("{s:b}", "missed", here));
+        else
+                g->tell_peers(g, "missed", json_incref((json_t *) ask->args), on_missed_told, ask);
 }
 /* Twice: the second is told "no" of what the first was told. It is asked a second time only when the process
  * died with the answer; what is said then is found by the catch-up and the reconciliation that follow a

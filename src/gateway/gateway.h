@@ -16,19 +16,28 @@
 #include "integrations/opencode/waker.h"
 #include "integrations/workspace/workspaces.h"
 #include "net/http-server.h"
-#include "store/lease-postgres.h"
+#include "store/replica-postgres.h"
 
 typedef struct Gateway Gateway;
 typedef struct LiveSession LiveSession;
 typedef struct HttpWaiter HttpWaiter;
 typedef struct EventStream EventStream;
 
+/* all: everybody who is alive has heard it; yes: one of them said so. */
+typedef void (*PeersTold)(void *userdata, bool all, bool yes);
+
 struct Gateway {
         const GatewayConf *conf;
         Loop *loop;
         Metrics *metrics;
         Journal *journal;
-        Lease *lease; /* NULL: nobody shares the journal */
+        Replica *replica; /* NULL: nobody shares the journal; likewise the next four */
+        struct Relay *relay;
+        unsigned n_peers, n_peer_bridges;
+        int64_t shard_owners[JOURNAL_SHARDS];
+        /* Tells the gateways with whom we share (relay.h). */
+        void (*tell_peers)(Gateway *g, const char *what, json_t *data /* stolen */,
+                           PeersTold done /* may be NULL */, void *userdata);
         FlowEngine *engine;
         HttpClient *http;
         HttpServer *server;
@@ -63,10 +72,20 @@ struct Gateway {
 /* serve.c: runs until a signal; returns the process's exit code. */
 int gateway_serve(const GatewayConf *conf);
 
-/* standby.c: waits until no other gateway is at work on the journal; false when this one was told to stop
- * meanwhile. */
-bool gateway_stand_by(Gateway *g);
-bool gateway_may_act(void *gateway); /* still at work, as far as we know */
+/* shards.c: one of several. gateway_share_engine() before the engine is started, gateway_join() when others
+ * can reach us. */
+void gateway_share_engine(Gateway *g);
+void gateway_join(Gateway *g);
+bool gateway_may_act(void *gateway);     /* our lease holds, as far as we know */
+bool gateway_has_work(const Gateway *g); /* for /readyz: flows are ours, or there are enough others */
+json_t *gateway_describe_shards(const Gateway *g);
+void gateway_tell_connections(Gateway *g); /* to the others: to plugins and to Slack */
+void gateway_bridges_changed(Gateway *g);  /* here or elsewhere: one more, one less */
+/* A plugin is connected, to us or to another. */
+static inline bool gateway_has_bridge(const Gateway *g)
+{
+        return bridge_connected(g->bridge) + g->n_peer_bridges > 0;
+}
 
 /* journal.c: opens g->journal; what is wrong has been logged when it fails. */
 int gateway_open_journal(Gateway *g);

@@ -230,17 +230,27 @@ static void save_echoes(TransportHealth *h)
         tell(h, "transport.echoes", json_pack("{s:o}", "channels", slack_echo_channels(h->echo)));
 }
 
+void health_on_echo(TransportHealth *h, const char *channel, const char *ts)
+{
+        h->n_alarms = 0;
+        if (slack_echo_heard(h->echo, channel, ts, now(h)))
+                save_echoes(h);
+}
+
 void health_on_envelope(TransportHealth *h, const json_t *in)
 {
+        const char *channel = json_str_or(in, "channel", ""), *ts = json_str_or(in, "ts", "");
+
         h->heard_ms = slack_now_ms(h);
         h->heard_since_alarm = true;
         slack_echo_alive(h->echo, now(h));
         if (!str_equal(json_str(in, "type"), "message") ||
             !str_equal(json_str(in, "user"), h->gateway->intake.bot_user))
                 return;
-        h->n_alarms = 0;
-        if (slack_echo_heard(h->echo, json_str_or(in, "channel", ""), json_str_or(in, "ts", ""), now(h)))
-                save_echoes(h);
+        health_on_echo(h, channel, ts);
+        if (h->gateway->tell_peers)
+                h->gateway->tell_peers(h->gateway, "echo",
+                                       json_pack("{s:s, s:s}", "channel", channel, "ts", ts), NULL, NULL);
 }
 
 void health_on_posted(void *health, const char *channel, const char *ts)

@@ -19,6 +19,9 @@ void health_on_sockets(TransportHealth *h, unsigned n_live);
 void health_on_notice(TransportHealth *h, SlackSocketNotice notice);
 /* Every envelope; `in`: the shape of inbound.h, NULL when it cannot be read. */
 void health_on_envelope(TransportHealth *h, const json_t *in);
+/* A message of ours came as an event to another gateway of the same app: Slack chooses where it sends what.
+ */
+void health_on_echo(TransportHealth *h, const char *channel, const char *ts);
 /* Slack has taken a message of ours. */
 void health_on_posted(void *health, const char *channel, const char *ts);
 /* What was asked for has been read. */

@@ -69,7 +69,6 @@ static int open_postgres(Gateway *g)
         int r = journal_postgres_open(
                 &g->journal, g->loop,
                 &(JournalPostgresConfig){.url = secret_reveal(&g->conf->gateway.database_url),
-                                         .epoch = lease_epoch(g->lease),
                                          .patience_ms = DATABASE_PATIENCE_MS},
                 &error);
 

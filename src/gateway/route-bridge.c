@@ -261,7 +261,7 @@ static void on_working_for_offline(void *userdata, const char *json)
         size_t i;
         json_t *session;
 
-        if (bridge_connected(g->bridge) > 0)
+        if (gateway_has_bridge(g))
                 return; /* it came back while we were looking */
         json_array_foreach (sessions, i, session) {
                 _cleanup_free_ char *address = mem_printf("flow:%s", json_str_or(session, "ref", ""));

@@ -1,9 +1,9 @@
 /* Start, life and end of the daemon.
  *
- * Start: the lease, where several share the journal → journal → engine (takes up what a restart left) → HTTP
- * (the plugin can connect) → who are we at Slack? → sockets. End, on SIGTERM or SIGINT: sockets are closed
- * with a close frame while what still arrives is made durable, then the engine commits what is open; a second
- * signal ends at once, which costs nothing that a crash would not. */
+ * Start: journal → engine (takes up what a restart left) → HTTP (the plugin can connect) → where several
+ * share the journal, our part of it → who are we at Slack? → sockets. End, on SIGTERM or SIGINT: sockets are
+ * closed with a close frame while what still arrives is made durable, then the engine commits what is open; a
+ * second signal ends at once, which costs nothing that a crash would not. */
 #include "gateway/gateway.h"
 
 #include <signal.h>
@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "connectors/slack/slack-asks.h"
 #include "core/flows/flows.h"
+#include "gateway/relay.h"
 #include "integrations/opencode/opencode-asks.h"
 
 #define IDENTIFY_AGAIN_MS 5000
@@ -48,14 +49,12 @@ static void stop(Gateway *g, int exit_code)
         }
         g->stopping = true;
         g->exit_code = exit_code;
-        if (!g->engine) { /* standing by */
-                loop_stop(g->loop);
-                return;
-        }
         health_stop(g->health);
         log_info("gateway", "stopping");
         loop_timer_set(g->stop_anyway, STOP_PATIENCE_MS);
         bridge_stop(g->bridge);
+        if (g->replica)
+                replica_leave(g->replica);
         if (g->sockets)
                 slack_socket_stop(g->sockets, sockets_closed, g);
         else
@@ -122,6 +121,7 @@ static void on_socket_state(void *userdata, unsigned n_live, const char *error)
         Gateway *g = userdata;
 
         mem_strset(&g->slack_error, error);
+        gateway_tell_connections(g);
         if (error)
                 log_warn("gateway", "Slack: %u live sockets, and no further one (%s)", n_live, error);
         else
@@ -148,16 +148,9 @@ static void on_offline(void *userdata)
 static void on_bridge_connected(void *userdata, const char *bridge_id, bool connected)
 {
         Gateway *g = userdata;
-        bool any = bridge_connected(g->bridge) > 0;
 
         log_info("gateway", "bridge %s %s", bridge_id, connected ? "connected" : "gone");
-        if (g->waker)
-                opencode_waker_set_connected(g->waker, any);
-        if (any) {
-                loop_timer_clear(g->offline);
-                flow_engine_kick(g->engine);
-        } else if (!g->stopping)
-                loop_timer_set(g->offline, OFFLINE_AFTER_MS);
+        gateway_bridges_changed(g);
 }
 
 static void on_heartbeat(void *userdata)
@@ -212,7 +205,8 @@ static void add_verbs(Gateway *g)
         for (const AskVerb *const *v = slack_verbs; *v; v++)
                 flow_engine_add_verb(g->engine, *v, g->web);
         for (const AskVerb *const *v = opencode_verbs; *v; v++)
-                flow_engine_add_verb(g->engine, *v, g->bridge);
+                flow_engine_add_verb(g->engine, g->relay ? relay_verb(g->relay, *v) : *v,
+                                     g->relay ? (void *) g->relay : g->bridge);
         for (const AskVerb *const *v = gateway_verbs; *v; v++)
                 flow_engine_add_verb(g->engine, *v, g);
         flow_engine_add_verb(g->engine, &gateway_offer_verb, g);
@@ -282,15 +276,12 @@ static int start(Gateway *g)
                 r = start_slack(g);
         if (r < 0)
                 return error_trace(r);
+        gateway_share_engine(g);
         gateway_models_init(g);
         add_verbs(g);
         r = gateway_open_workspaces(g);
         if (r < 0)
                 return error_trace(r);
-        /* By turns, so that two clocks that disagree do not give the same id twice. */
-        if (g->lease)
-                flow_engine_set_replica(g->engine, (unsigned) (lease_epoch(g->lease) % 64), gateway_may_act,
-                                        g);
         r = flow_engine_start(g->engine);
         if (r >= 0) {
                 g->health = health_new(g);
@@ -302,6 +293,7 @@ static int start(Gateway *g)
         if (!str_empty(conf->opencode.url) && !str_empty(conf->opencode.directory))
                 g->waker = opencode_waker_new(g->loop, g->http, conf->opencode.url, &conf->opencode.password,
                                               conf->opencode.directory);
+        gateway_join(g);
         loop_timer_set(g->offline, OFFLINE_AFTER_MS);
         loop_timer_set(g->heartbeat, HEARTBEAT_MS);
         identify(g);
@@ -317,6 +309,7 @@ static void gateway_deinit(Gateway *g)
         permission_http_deinit(g);
         http_server_free(g->server);
         bridge_free(g->bridge);
+        relay_free(g->relay);
         slack_web_free(g->web);
         workspaces_free(g->workspaces);
         health_free(g->health);
@@ -327,7 +320,7 @@ static void gateway_deinit(Gateway *g)
         flow_engine_free(g->engine);
         history_deinit(g);
         missed_free(g->missed);
-        lease_free(g->lease); /* nothing of ours is under way any more */
+        replica_free(g->replica); /* nothing of ours is under way any more */
         loop_timer_free(g->identify_again);
         loop_timer_free(g->offline);
         loop_timer_free(g->heartbeat);
@@ -362,7 +355,7 @@ int gateway_serve(const GatewayConf *conf)
         g.heartbeat = loop_timer_new(g.loop, on_heartbeat, &g);
         g.stop_anyway = loop_timer_new(g.loop, stop_anyway, &g);
         fill_intake(&g);
-        r = gateway_stand_by(&g) ? start(&g) : 1;
+        r = start(&g);
         if (r == 0)
                 loop_run(g.loop);
         else if (r < 0) {

@@ -37,6 +37,9 @@ typedef enum Statement {
         SQL_SCAN_ASKS,
         SQL_SCAN_TIMERS,
         SQL_SCAN_WAITING,
+        SQL_SCAN_UNFRESH,
+        SQL_LATELY,
+        SQL_ASK_FRESH,
         SQL_RELEASE,
         N_STATEMENTS,
 } Statement;
@@ -80,13 +83,19 @@ static const char *const statement_sql[N_STATEMENTS] = {
                 "lpad(to_hex(flow_id), 16, '0') AS flow, verb, lane, key, status, error, created_ms FROM ask "
                 "WHERE ($1::text IS NULL OR status = $1) ORDER BY id DESC LIMIT $2::bigint) l",
         [SQL_SCAN_ASKS] =
-                "SELECT id, flow_id, verb, tag, lane, priority, coalesce_word, key, args, created_ms "
+                "SELECT id, flow_id, verb, tag, lane, priority, coalesce_word, key, args, created_ms, fresh "
                 "FROM ask WHERE status = 'pending' AND (flow_id & 63) = ANY ($1::bigint[]) ORDER BY id",
         [SQL_SCAN_TIMERS] =
                 "SELECT flow_id, name, due_ms FROM timer WHERE (flow_id & 63) = ANY ($1::bigint[])",
         [SQL_SCAN_WAITING] =
                 "SELECT DISTINCT i.flow_id FROM inbox i JOIN flow f ON f.id = i.flow_id WHERE f.status = 'active' "
                 "AND (i.flow_id & 63) = ANY ($1::bigint[])",
+        [SQL_SCAN_UNFRESH] =
+                "UPDATE ask SET fresh = false WHERE fresh AND (flow_id & 63) = ANY ($1::bigint[])",
+        [SQL_LATELY] = "SELECT i.id, i.flow_id FROM inbox i JOIN flow f ON f.id = i.flow_id WHERE f.status = "
+                       "'active' AND (i.flow_id & 63) = ANY ($1::bigint[]) AND ($2::bigint = 0 OR "
+                       "i.put_at > clock_timestamp() - $2::bigint * interval '1 ms')",
+        [SQL_ASK_FRESH] = "UPDATE ask SET fresh = true WHERE id = $1",
         [SQL_RELEASE] = "UPDATE shard SET owner = NULL WHERE id = $1 AND epoch = $2",
 };
 
@@ -164,7 +173,17 @@ static int send_scan(PGconn *conn, const JournalRecord *rec)
         r = send(conn, SQL_SCAN_ASKS, "s", shards);
         if (r >= 0)
                 r = send(conn, SQL_SCAN_TIMERS, "s", shards);
-        return r >= 0 ? send(conn, SQL_SCAN_WAITING, "s", shards) : error_trace(r);
+        if (r >= 0)
+                r = send(conn, SQL_SCAN_WAITING, "s", shards);
+        return r >= 0 ? send(conn, SQL_SCAN_UNFRESH, "s", shards) : error_trace(r);
+}
+
+static int send_lately(PGconn *conn, const JournalRecord *rec)
+{
+        char shards[64 * 3 + 3];
+
+        format_shards((uint64_t) rec->number, shards);
+        return send(conn, SQL_LATELY, "si", shards, rec->at_ms);
 }
 
 int postgres_record_send(PGconn *c, const JournalRecord *rec)
@@ -203,6 +222,8 @@ int postgres_record_send(PGconn *c, const JournalRecord *rec)
         case JOURNAL_LIST: return send(c, SQL_LIST, "sssi", rec->kind, rec->status, rec->step, rec->number);
         case JOURNAL_LIST_ASKS: return send(c, SQL_LIST_ASKS, "si", rec->status, rec->number);
         case JOURNAL_SCAN: return send_scan(c, rec);
+        case JOURNAL_LATELY: return send_lately(c, rec);
+        case JOURNAL_ASK_FRESH: return send(c, SQL_ASK_FRESH, "i", rec->id);
         case JOURNAL_RELEASE: return send(c, SQL_RELEASE, "ii", (int64_t) rec->shard, rec->epoch);
         }
         return error_origin(-EINVAL);
@@ -290,11 +311,13 @@ static JournalRecord *add_row(JournalRecord *rec)
 static int read_scan(PGconn *conn, JournalBatch *b, JournalRecord *rec, const PGresult *asks,
                      int64_t deadline_ms)
 {
-        _cleanup_result_ PGresult *timers = NULL, *waiting = NULL;
+        _cleanup_result_ PGresult *timers = NULL, *waiting = NULL, *unfresh = NULL;
         int r = postgres_pipeline_result(conn, deadline_ms, &timers, NULL);
 
         if (r == 0)
                 r = postgres_pipeline_result(conn, deadline_ms, &waiting, NULL);
+        if (r == 0)
+                r = postgres_pipeline_result(conn, deadline_ms, &unfresh, NULL);
         if (r != 0)
                 return r < 0 ? error_trace(r) : r;
         for (int i = 0; i < PQntuples(asks); i++)
@@ -310,6 +333,7 @@ static int read_scan(PGconn *conn, JournalBatch *b, JournalRecord *rec, const PG
                         .key = arena_text(b, asks, i, 7),
                         .data = arena_text(b, asks, i, 8),
                         .at_ms = postgres_int(asks, i, 9),
+                        .fresh = PQgetvalue(asks, i, 10)[0] == 't',
                 };
         for (int i = 0; i < PQntuples(timers); i++)
                 *add_row(rec) = (JournalRecord){
@@ -322,6 +346,14 @@ static int read_scan(PGconn *conn, JournalBatch *b, JournalRecord *rec, const PG
                 *add_row(rec) =
                         (JournalRecord){.type = JOURNAL_INBOX_PUT, .flow_id = postgres_int(waiting, i, 0)};
         return 0;
+}
+
+static void read_lately(JournalRecord *rec, const PGresult *result)
+{
+        for (int i = 0; i < PQntuples(result); i++)
+                *add_row(rec) = (JournalRecord){.type = JOURNAL_INBOX_PUT,
+                                                .id = postgres_int(result, i, 0),
+                                                .flow_id = postgres_int(result, i, 1)};
 }
 
 int postgres_record_read(PGconn *conn, JournalBatch *batch, JournalRecord *rec, int64_t deadline_ms)
@@ -350,6 +382,7 @@ int postgres_record_read(PGconn *conn, JournalBatch *batch, JournalRecord *rec, 
         case JOURNAL_LIST:
         case JOURNAL_LIST_ASKS: rec->text = postgres_text(result, 0, 0); return 0;
         case JOURNAL_SCAN: return read_scan(conn, batch, rec, result, deadline_ms);
+        case JOURNAL_LATELY: read_lately(rec, result); return 0;
         default: return 0;
         }
 }

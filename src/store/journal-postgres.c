@@ -136,17 +136,11 @@ static int ensure_connected(JournalPostgres *j)
 /* ---- a transaction ---- */
 
 /* The shards for whose owner something is written, each once, as arrays of PostgreSQL. */
-static size_t collect_fences(JournalPostgres *j, const List *batches, Buf *shards, Buf *epochs)
+static size_t collect_fences(const List *batches, Buf *shards, Buf *epochs)
 {
         int64_t seen[JOURNAL_SHARDS] = {0};
         size_t n = 0;
 
-        if (j->config.epoch > 0) { /* one who has the lease has all shards: any of them tells */
-                buf_printf(shards, "{%u", 0);
-                buf_printf(epochs, "{%lld", (long long) j->config.epoch);
-                seen[0] = j->config.epoch;
-                n++;
-        }
         list_for_each (node, (List *) batches) {
                 const JournalBatch *b = list_entry(node, JournalBatch, link);
 
@@ -186,7 +180,7 @@ static int send_all(JournalPostgres *j, const List *batches, bool *ret_fenced)
         char writer[24], number[24];
         int r = send_plain(j, "BEGIN");
 
-        *ret_fenced = collect_fences(j, batches, &shards, &epochs) > 0;
+        *ret_fenced = collect_fences(batches, &shards, &epochs) > 0;
         if (r >= 0 && *ret_fenced)
                 r = send_prepared(j, "fence", buf_bytes(&shards), buf_bytes(&epochs));
         list_for_each (node, (List *) batches) {
@@ -374,8 +368,6 @@ static int exec_batches(JournalPostgres *j, List *batches)
                                 forget_results(b);
                 }
                 r = list_empty(batches) ? 0 : try_once(j, batches, &stale);
-                if (r == POSTGRES_RECORD_E_FENCED && j->config.epoch > 0)
-                        r = error_origin(-ESTALE);
                 if (r == POSTGRES_RECORD_E_FENCED)
                         mark_stale(batches, stale);
                 else if (r <= 0 && (r == 0 || j->conn || !was_connected))

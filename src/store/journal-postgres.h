@@ -6,8 +6,7 @@
 #include "store/postgres.h"
 
 typedef struct JournalPostgresConfig {
-        const char *url; /* postgres://user:password@host/database?…; borrowed for the journal's life */
-        int64_t epoch; /* of the lease (lease-postgres.h): once another has it no commit succeeds; 0 = none */
+        const char *url;     /* postgres://user:password@host/database?…; borrowed for the journal's life */
         int64_t patience_ms; /* of the opening, for a database that is just starting; 0 = one try */
         /* An instant that tests put a failing database into: called before each commit; < 0 fails it. May be
          * NULL. */
@@ -15,7 +14,6 @@ typedef struct JournalPostgresConfig {
         void *userdata;
 } JournalPostgresConfig;
 
-/* Connects and migrates. A batch that another gateway's lease forbids fails with -ESTALE, for ever.
- * Blocks: called before the loop runs. POSTGRES_E_NEWER, or < 0: *ret_error is an
+/* Connects and migrates. Blocks: called before the loop runs. POSTGRES_E_NEWER, or < 0: *ret_error is an
  * owned text for the operator, without the password. */
 int journal_postgres_open(Journal **ret, Loop *loop, const JournalPostgresConfig *config, char **ret_error);

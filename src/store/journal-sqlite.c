@@ -307,6 +307,8 @@ static int exec_record(JournalSqlite *j, JournalRecord *rec)
         case JOURNAL_LIST_ASKS:
                 return exec_text(j, rec, bind_row(j, SQL_LIST_ASKS, "si", rec->status, rec->number));
         case JOURNAL_SCAN:
+        case JOURNAL_LATELY:
+        case JOURNAL_ASK_FRESH:
         case JOURNAL_RELEASE: break; /* nobody shares this journal */
         }
         return error_origin(-EINVAL);

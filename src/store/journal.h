@@ -48,10 +48,13 @@ typedef enum JournalRecordType {
                          last changed first */
         JOURNAL_LIST_ASKS, /* status?, number = limit → text: a JSON array of asks, newest first */
         /* Of a journal that several replicas share. */
-        JOURNAL_SCAN, /* number = a mask of shards → rows: what their new owner has to go on with. Pending
-                       * asks (ASK_PUT) by id, timers (TIMER_PUT), flows with events in their inbox
-                       * (INBOX_PUT) */
-        JOURNAL_RELEASE, /* shard, epoch: has no owner any more */
+        JOURNAL_SCAN,   /* number = a mask of shards → rows: what their new owner has to go on with. Pending
+                         * asks (ASK_PUT) by id, timers (TIMER_PUT), flows with events in their inbox
+                         * (INBOX_PUT). No ask is `fresh` any more after it */
+        JOURNAL_LATELY, /* number = a mask of shards, at_ms = since so many ms, 0 = always → rows: what is in
+                         * the inboxes of their active flows (INBOX_PUT: id, flow_id) */
+        JOURNAL_ASK_FRESH, /* id: is given up without ever having been started */
+        JOURNAL_RELEASE,   /* shard, epoch: has no owner any more */
 } JournalRecordType;
 
 typedef enum JournalOutcome { JOURNAL_DELIVERED, JOURNAL_DUPLICATE, JOURNAL_UNROUTED } JournalOutcome;
@@ -80,6 +83,7 @@ typedef struct JournalRecord {
         unsigned shard;
         int64_t epoch;
         bool stale;
+        bool fresh; /* of an ask that was scanned: nobody has started it */
         JournalOutcome outcome;
         bool created;
         int64_t owner; /* the replica that has the flow's shard; 0 = nobody, or a journal without replicas */

@@ -6,13 +6,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "schema-postgres-2-sql.h"
 #include "schema-postgres-sql.h"
 
 /* "OpenCode" as a number: one gateway at a time migrates. */
 #define MIGRATION_LOCK 0x4f70656e436f6465LL
 
 /* In order; what has been released is never changed. */
-static const char *const migrations[] = {schema_postgres_sql};
+static const char *const migrations[] = {schema_postgres_sql, schema_postgres_2_sql};
 
 static int wait_socket(PGconn *conn, short events, int64_t deadline_ms)
 {

@@ -45,6 +45,10 @@ void bridge_event_durable(Bridge *b, const char *bridge_id, int64_t seq);
 void bridge_list_providers(Bridge *b, const char *directory,
                            void (*done)(void *userdata, const json_t *providers), void *userdata);
 
+/* How well a connected plugin of ours fits an ask with these arguments (directory, session_id, permission_id
+ * or question_id): 0 = none is connected, 1 = one is, 2 = it has the directory open, 3 = it last spoke of the
+ * session, 4 = of the permission or question. */
+unsigned bridge_fit(Bridge *b, const json_t *args);
 unsigned bridge_connected(const Bridge *b); /* live plugin connections */
 /* For /api and doctor, a new list of the live ones: [{bridge_id, pid, plugin_version, opencode_version|null,
  * directories:[…], since_ms, ack, unstored, lost}]; `unstored` = events handed up and not yet durable. */

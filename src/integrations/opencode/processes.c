@@ -185,3 +185,22 @@ BridgeConnection *bridge_choose(Bridge *b, const BridgeTarget *target)
         }
         return with_directory ? with_directory : home ? home : latest;
 }
+
+unsigned bridge_fit(Bridge *b, const json_t *args)
+{
+        const char *directory = json_str(args, "directory");
+        unsigned fit = 0;
+
+        if (home_of(b, json_str(args, "permission_id")) || home_of(b, json_str(args, "question_id")))
+                return 4;
+        if (home_of(b, json_str(args, "session_id")))
+                return 3;
+        list_for_each (node, &b->connections) {
+                const BridgeConnection *c = list_entry(node, BridgeConnection, link);
+                bool has = c->state == CONNECTION_LIVE && !str_empty(directory) &&
+                           json_object_get(c->process->directories, directory);
+
+                fit = MAX2(fit, c->state != CONNECTION_LIVE ? 0u : has ? 2u : 1u);
+        }
+        return fit;
+}
