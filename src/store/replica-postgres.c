@@ -20,7 +20,7 @@
 #define MARGIN_MS          250
 #define RENEW_MS           1000
 #define RETRY_MS           250
-#define TIMEOUT_MS         3000
+#define TIMEOUT_MS         2000
 #define MIGRATE_TIMEOUT_MS 60000
 /* After an absence of the database nobody is dead before all had time to renew. */
 #define MERCY_MS 3000

@@ -6,7 +6,7 @@
 #include "loop/loop.h"
 #include "store/shards.h"
 
-#define REPLICA_LEASE_MS 5000 /* after so long without renewal others take what one has */
+#define REPLICA_LEASE_MS 4000 /* after so long without renewal others take what one has */
 #define REPLICAS_MAX     64
 
 typedef struct Replica Replica;
