@@ -130,7 +130,7 @@ const LexiconGroup route_lexicon[] = {
          "deadline*, timeline*, estimate for, effort estimate*, time to market, launch date, ship date, release date, target date, "
          "business value, business goal*, business rule*, business process, objective*, goals, goal, initiative*, theme, themes, "
          "product manager*, product owner*, product, po, marketing, sales team, sales, customer success, legal sign off, "
-         "q1, q2, q3, q4, h1, h2, quarter, next year, sprint, iteration, increment, ticket*, "
+         "q1, q2, q3, q4, h1, h2, quarter, next year, sprint, iteration, increment, "
          "metrics, measure success, success, announce*, announcement, changelog entry, blog post, newsletter, "
          "value, benefit*, outcome*, dependencies between teams, budget, headcount"},
         {"pm-question", ROUTE_PM, 2.6, false,

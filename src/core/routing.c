@@ -234,7 +234,7 @@ static void give_reasons(const RouteReading *r, const LexiconMatches *m, const R
 
 /* ---- the decision ---- */
 
-#define KEYWORDS_TEMPERATURE 1.6
+#define KEYWORDS_TEMPERATURE 1.0 /* at which the train texts surprise the keywords least */
 
 void route_features_of(const RouteText *text, double ret_points[ROUTE_AGENTS_N], RouteFeatures *ret)
 {
