@@ -73,9 +73,9 @@ void request_tell_opened(Flow *f, const char *what)
         tell_session(f, "request.opened", json_pack("{s:s}", "what", what));
 }
 
-void request_tell_closed(Flow *f)
+void request_tell_closed(Flow *f, json_t *outcome)
 {
-        tell_session(f, "request.closed", json_object());
+        tell_session(f, "request.closed", outcome ? outcome : json_object());
 }
 
 static void tell_clicker(Flow *f, const FlowEvent *ev, json_t *message /* stolen */)

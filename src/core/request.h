@@ -18,7 +18,7 @@ char *request_lane(Flow *f);
 
 /* Tells the session that somebody is waited for (`what`: "permission to run `npm test`"), or not any more. */
 void request_tell_opened(Flow *f, const char *what);
-void request_tell_closed(Flow *f);
+void request_tell_closed(Flow *f, json_t *outcome /* stolen; NULL = nothing that is to be remembered */);
 
 /* Takes the result of our answer. True when it is ours that counts. Otherwise somebody else may have been
  * faster, or the request died with its turn: what OpenCode tells (`request.replied`, kept as "theirs")

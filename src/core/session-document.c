@@ -10,6 +10,7 @@
 
 #define REF_SHOWN   6 /* digits of the reference that make a name unique */
 #define DIGEST_SIZE 17
+#define ENTRIES_MAX 200 /* questions and milestones that are remembered; git has the older ones */
 
 const char *session_key(Flow *f)
 {
@@ -44,55 +45,65 @@ static const char *document_name(Flow *f)
         return json_str(data, "document.name");
 }
 
-static void copy_from(json_t *to, const char *name, const json_t *from, const char *path)
-{
-        const json_t *value = json_at(from, path);
-
-        if (value && !json_is_null(value))
-                json_object_set_new(to, name, json_deep_copy(value));
-}
-
-static json_t *thread_part(const json_t *data)
-{
-        json_t *part = json_object();
-
-        copy_from(part, "channel", data, "channel");
-        copy_from(part, "ts", data, "thread_ts");
-        copy_from(part, "card_ts", data, SLOT_CARD ".ts");
-        copy_from(part, "heard", data, "heard");
-        return part;
-}
-
 /* What is the same in both, under the name that people read and the one of the session's data. */
 static const struct {
         const char *shown, *own;
 } same[] = {
         {"title", "title"},
         {"state", "state"},
-        {"user", "user"},
+        {"error", "error"},
+        {"created_by.user", "user"},
         {"task", "task"},
         {"routing", "routing"},
-        {"workspace", "workspace"},
+        {"slack.channel", "channel"},
+        {"slack.thread_ts", "thread_ts"},
+        {"slack.card_is_root", "card_is_root"},
+        {"slack.heard", "heard"},
         {"opencode", "oc"},
-        {"turns", "n_turns"},
-        {"prompts", "n_prompts"},
-        {"tokens", "tokens"},
-        {"cost", "cost"},
+        {"opencode_sessions_lost", "n_lost"},
+        {"workspace", "workspace"},
         {"waiting", "queue"},
-        {"sessions_lost", "n_lost"},
-        {"error", "error"},
-        {"card_is_root", "card_is_root"},
+        {"questions", "document.questions"},
+        {"milestones", "document.milestones"},
+        {"usage.turns", "n_turns"},
+        {"usage.prompts", "n_prompts"},
+        {"usage.tokens", "tokens"},
+        {"usage.cost", "cost"},
 };
+
+/* `path` has at most one dot. */
+static void put_at(json_t *object, const char *path, const json_t *value)
+{
+        const char *dot = strchr(path, '.');
+        _cleanup_free_ char *outer = dot ? mem_strndup(path, (size_t) (dot - path)) : NULL;
+
+        if (outer && !json_object_get(object, outer))
+                json_object_set_new(object, outer, json_object());
+        if (outer)
+                object = json_object_get(object, outer);
+        json_object_set_new(object, dot ? dot + 1 : path, json_deep_copy(value));
+}
+
+static void copy_at(json_t *to, const char *to_path, const json_t *from, const char *path)
+{
+        const json_t *value = json_at(from, path);
+
+        if (value && !json_is_null(value))
+                put_at(to, to_path, value);
+}
 
 json_t *session_document(Flow *f)
 {
         const json_t *data = flow_data(f);
-        json_t *document = json_pack("{s:s, s:o, s:o}", "ref", session_key(f), "started",
-                                     time_text(json_int(data, "started_ms", 0)), "thread", thread_part(data));
+        json_t *document = json_pack("{s:s, s:o}", "ref", session_key(f), "created_at",
+                                     time_text(json_int(data, "started_ms", 0)));
 
         for (size_t i = 0; i < ELEMENTSOF(same); i++)
-                copy_from(document, same[i].shown, data, same[i].own);
-        copy_from(document, "under_way", data, "turn");
+                copy_at(document, same[i].shown, data, same[i].own);
+        copy_at(document, "slack.card_ts", data, SLOT_CARD ".ts");
+        copy_at(document, "agent", data, "oc.agent");
+        copy_at(document, "model", data, "oc.model");
+        copy_at(document, "under_way", data, "turn");
         /* What streams is of the moment, and would be a change with every word. */
         json_object_del(json_object_get(document, "under_way"), "view");
         return document;
@@ -141,18 +152,52 @@ void session_keep(Flow *f)
         json_put_str(json_object_get(flow_data(f), "document"), "digest", digest);
 }
 
+static void append_to(Flow *f, const char *list, json_t *entry /* stolen */)
+{
+        json_t *document, *entries;
+
+        document_name(f); /* makes the place for it */
+        document = json_object_get(flow_data(f), "document");
+        entries = json_object_get(document, list);
+        if (!entries) {
+                entries = json_array();
+                json_object_set_new(document, list, entries);
+        }
+        if (json_array_size(entries) >= ENTRIES_MAX)
+                json_array_remove(entries, 0);
+        json_array_append_new(entries, entry);
+}
+
 void session_keep_milestone(Flow *f, const char *milestone)
 {
         _cleanup_free_ char *lane = NULL;
 
         if (!is_kept(f))
                 return;
+        append_to(f, "milestones",
+                  json_pack("{s:s, s:o}", "what", milestone, "at", time_text(flow_now_ms(f))));
         lane = lane_of(f);
         flow_ask(f, &(FlowAsk){.verb = STATE_COMMIT,
                                .lane = lane,
                                .priority = ASK_PRIORITY_NORMAL,
                                .args = json_pack("{s:s, s:s, s:o}", "session", document_name(f), "milestone",
                                                  milestone, "document", session_document(f))});
+}
+
+void session_keep_answer(Flow *f, const FlowEvent *ev)
+{
+        const json_t *answers = json_at(ev->data, "answers");
+        json_t *entry = json_pack("{s:o}", "at", time_text(flow_now_ms(f)));
+
+        if (!is_kept(f) || !answers) {
+                json_decref(entry);
+                return;
+        }
+        copy_at(entry, "questions", ev->data, "questions");
+        copy_at(entry, "answers", ev->data, "answers");
+        copy_at(entry, "by", ev->data, "by");
+        append_to(f, "questions", entry);
+        session_keep_milestone(f, "question_answered");
 }
 
 /* Said once per kind of trouble: a remote that is down for a week is not a message with every milestone. */
@@ -205,7 +250,7 @@ static void again(Flow *f, const json_t *turn)
                 return;
         }
         for (size_t i = 0; i < ELEMENTSOF(copied); i++)
-                copy_from(prompt, copied[i], turn, copied[i]);
+                copy_at(prompt, copied[i], turn, copied[i]);
         json_array_insert_new(json_object_get(data, "queue"), 0, prompt);
 }
 
@@ -215,22 +260,19 @@ bool session_restore(Flow *f, const FlowEvent *ev)
         json_t *data = flow_data(f);
         _cleanup_free_ char *by_session = NULL;
 
-        if (!json_str(document, "thread.channel") || !json_str(document, "thread.ts") ||
+        if (!json_str(document, "slack.channel") || !json_str(document, "slack.thread_ts") ||
             !json_str(document, "ref"))
                 return false;
-        for (size_t i = 0; i < ELEMENTSOF(same); i++)
-                copy_from(data, same[i].own, document, same[i].shown);
-        copy_from(data, "channel", document, "thread.channel");
-        copy_from(data, "thread_ts", document, "thread.ts");
-        copy_from(data, "heard", document, "thread.heard");
-        copy_from(data, "restored_from", document, "ref");
-        copy_from(data, "defaults", ev->data, "defaults");
-        json_put_int(data, "started_ms", json_int(ev->data, "started_ms", flow_now_ms(f)));
         json_object_set_new(data, "document", json_pack("{s:s}", "name", json_str_or(ev->data, "name", "")));
+        for (size_t i = 0; i < ELEMENTSOF(same); i++)
+                copy_at(data, same[i].own, document, same[i].shown);
+        copy_at(data, "restored_from", document, "ref");
+        copy_at(data, "defaults", ev->data, "defaults");
+        json_put_int(data, "started_ms", json_int(ev->data, "started_ms", flow_now_ms(f)));
         if (!json_at(data, "oc"))
                 json_object_set_new(data, "oc", json_object());
-        if (json_str(document, "thread.card_ts")) /* its buttons get the new reference with the next edit */
-                posted_adopt(f, SLOT_CARD, json_str(document, "thread.card_ts"));
+        if (json_str(document, "slack.card_ts")) /* its buttons get the new reference with the next edit */
+                posted_adopt(f, SLOT_CARD, json_str(document, "slack.card_ts"));
         if (json_str(data, "oc.session_id")) {
                 by_session = mem_printf("oc:%s", json_str(data, "oc.session_id"));
                 flow_address_add(f, by_session);
@@ -238,6 +280,6 @@ bool session_restore(Flow *f, const FlowEvent *ev)
         again(f, json_at(document, "under_way"));
         /* What was said since has been heard by nobody. */
         json_put_str(data, "look_from",
-                     json_str_or(document, "thread.heard", json_str(document, "thread.ts")));
+                     json_str_or(document, "slack.heard", json_str(document, "slack.thread_ts")));
         return true;
 }

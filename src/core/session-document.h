@@ -13,6 +13,8 @@ json_t *session_document(Flow *f);
 void session_keep(Flow *f);
 /* A milestone: "session_created", "question_answered", "session_ended". */
 void session_keep_milestone(Flow *f, const char *milestone);
+/* `request.closed` of a question that was answered: {questions: [text], answers, by}. */
+void session_keep_answer(Flow *f, const FlowEvent *ev);
 /* The end of such an ask: somebody else's hand in the repository is told in the thread. */
 bool session_take_kept(Flow *f, const FlowEvent *ev);
 

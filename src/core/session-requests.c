@@ -1,5 +1,6 @@
 #include "core/session-requests.h"
 
+#include "core/session-document.h"
 #include "core/session.h"
 
 static void spawn_request(Flow *f, const char *kind, const char *prefix, const char *field,
@@ -47,6 +48,12 @@ static bool is_orphan(Flow *f, const FlowEvent *ev)
         return true;
 }
 
+static void take_closed(Flow *f, const FlowEvent *ev)
+{
+        session_request_closed(f, json_str_or(ev->data, "ref", ""));
+        session_keep_answer(f, ev);
+}
+
 FlowVerdict session_take_request_event(Flow *f, const FlowEvent *ev)
 {
         if (is_orphan(f, ev))
@@ -65,7 +72,7 @@ FlowVerdict session_take_request_event(Flow *f, const FlowEvent *ev)
                 session_request_opened(f, json_str_or(ev->data, "ref", ""),
                                        json_str_or(ev->data, "what", "an answer"));
         else if (flow_event_is(ev, "request.closed"))
-                session_request_closed(f, json_str_or(ev->data, "ref", ""));
+                take_closed(f, ev);
         else
                 return FLOW_IGNORE;
         if (flow_event_is(ev, "request.opened") || flow_event_is(ev, "request.closed")) {

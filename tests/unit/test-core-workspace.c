@@ -194,8 +194,8 @@ static void test_a_document_becomes_a_session_again(void **state)
         desk_tell(
                 d, "thread:C1:100.1", "session", "session.restored",
                 "{'name':'2026-01-01-x-abcdef','started_ms':5,'defaults':{'directory':'/repo','state':true},'document':{"
-                "'ref':'00000000000000aa','title':'Old','state':'working','user':'U1','prompts':3,"
-                "'thread':{'channel':'C1','ts':'100.1','card_ts':'100.2','heard':'150.1'},"
+                "'ref':'00000000000000aa','title':'Old','state':'working','created_by':{'user':'U1'},'usage':{'prompts':3},"
+                "'slack':{'channel':'C1','thread_ts':'100.1','card_ts':'100.2','heard':'150.1'},"
                 "'opencode':{'session_id':'ses_9','directory':'/b/x'},"
                 "'under_way':{'n':3,'user':'U1','ts':'150.1','text':'go on','message_id':'msg_old'}}}");
         /* What was under way is asked again under its old name; its thread is read first. */
@@ -212,6 +212,22 @@ static void test_a_document_becomes_a_session_again(void **state)
         desk_expect(d, "permission", "step", "open");
         /* The card that is there is edited, no second one is posted. */
         assert_true(desk_times(d, "\"ts\":\"100.2\"") > 0);
+}
+
+static void test_an_answered_question_is_a_milestone(void **state)
+{
+        Desk *d = *state;
+        _cleanup_free_ char *thread = to_idle(d);
+
+        desk_tell(
+                d, "oc:ses_1", NULL, "oc.question.asked",
+                "{'session_id':'ses_1','question':{'id':'que_1','questions':[{'question':'Blue?','header':'h',"
+                "'options':[{'label':'Yes','description':''}],'multiple':false,'custom':false}]}}");
+        desk_tell(d, "que:que_1", NULL, "request.replied", "{'question_id':'que_1','answers':[['Yes']]}");
+        keep_all(d);
+        assert_int_equal(desk_times(d, "\"milestone\":\"question_answered\""), 1);
+        desk_expect(d, "session", "data.document.questions.0.answers", "[[\"Yes\"]]");
+        desk_expect(d, "session", "data.document.questions.0.questions", "[\"Blue?\"]");
 }
 
 static void test_a_document_without_a_thread_is_refused(void **state)
@@ -360,6 +376,7 @@ int main(void)
                                                 setup, teardown),
                 cmocka_unit_test_setup_teardown(test_write_that_fails_is_told_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_document_becomes_a_session_again, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_an_answered_question_is_a_milestone, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_document_without_a_thread_is_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_cleanup_without_risk, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_work_at_risk_wants_its_names, setup, teardown),

@@ -69,7 +69,7 @@
  *   request.over    {}                session → …: nobody waits for it any more
  *   request.check   {pending: [id], at_ms}   session → …: what OpenCode still waits for
  *   request.opened  {ref, what}       permission, question → session
- *   request.closed  {ref}             likewise
+ *   request.closed  {ref, questions?, answers?, by?}   likewise; what was answered, of a question
  *   slack.caught_up {}                catchup → session: its thread has been read
  * slack.start and slack.message carry "late": true when they were found in the history, "doubt": true when
  * they were heard while something before them may not have been. */

@@ -273,7 +273,7 @@ static FlowVerdict on_over(Flow *f, const FlowEvent *ev)
         if (flow_event_is_enter(ev)) {
                 show(f, ASK_PRIORITY_URGENT);
                 answer_http(f, http_status(f));
-                request_tell_closed(f);
+                request_tell_closed(f, NULL);
                 flow_timer(f, "forget", REQUEST_KEPT_MS);
                 return FLOW_STAY;
         }

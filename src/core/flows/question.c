@@ -202,13 +202,30 @@ static const FlowStep step_sending = {"sending", on_sending};
 
 /* ---- over ---- */
 
+/* For the session's document. */
+static json_t *what_was_answered(Flow *f)
+{
+        const json_t *data = flow_data(f), *questions = json_at(data, "question.questions");
+        json_t *texts, *question, *outcome;
+        size_t i;
+
+        if (request_state(f) != REQUEST_ANSWERED || !json_at(data, "answers"))
+                return NULL;
+        texts = json_array();
+        json_array_foreach ((json_t *) questions, i, question)
+                json_array_append_new(texts, json_string(json_str_or(question, "question", "")));
+        outcome = json_pack("{s:o, s:O}", "questions", texts, "answers", json_at(data, "answers"));
+        json_put_str(outcome, "by", json_str_or(data, "answered_by", "in OpenCode"));
+        return outcome;
+}
+
 static FlowVerdict on_over(Flow *f, const FlowEvent *ev)
 {
         PostedPlace place = request_place(f);
 
         if (flow_event_is_enter(ev)) {
                 show(f, NULL);
-                request_tell_closed(f);
+                request_tell_closed(f, what_was_answered(f));
                 flow_timer(f, "forget", REQUEST_KEPT_MS);
                 return FLOW_STAY;
         }
