@@ -12,7 +12,7 @@ import { isDirect, otherOf, store, titleOf, userOf } from './store.js';
 const FOUND_MAX = 12;
 const HELP = [
   ['Anywhere', [['Ctrl K', 'Jump to a channel or a person'], ['Ctrl .', 'Requests panel'], ['Alt ↑ / Alt ↓', 'Previous, next channel'], ['F6', 'Next part of the page'], ['Esc', 'Close what is open'], ['?', 'This help']]],
-  ['Writing', [['Enter', 'Send'], ['Shift Enter', 'New line'], ['↑', 'Edit your last message'], ['@  #  :  /', 'Complete a name, a channel, an emoji, a command']]],
+  ['Writing', [['Enter', 'Send'], ['Shift Enter', 'New line'], ['↑', 'Edit your last message'], ['Ctrl ↑', 'Go to the messages'], ['@  #  :  /', 'Complete a name, a channel, an emoji, a command']]],
   ['On a message', [['↑ / ↓', 'Previous, next message'], ['Enter or T', 'Open the thread'], ['R', 'React'], ['1 – 3', 'React with ✅ 👀 🙌'], ['E', 'Edit'], ['Delete', 'Delete'], ['M', 'All actions']]],
 ];
 const QUICK = ['white_check_mark', 'eyes', 'raised_hands'];
