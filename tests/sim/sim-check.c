@@ -278,8 +278,26 @@ static void check_action(const Action *a, int n)
         }
 }
 
+/* A session of weeks: one thread, longer than Slack gives at once (1,000), and one session of OpenCode. */
+static void check_days(void)
+{
+        const OcSession *s = oc.sessions[0];
+        _cleanup_free_ char *address = mem_printf("oc:%s", s->id);
+        size_t n_replies = 0;
+
+        for (size_t i = 0; i < slack.n_messages; i++)
+                n_replies += str_equal(slack.messages[i]->thread_ts, slack.threads[0].ts);
+        sim_trace("the thread has %zu replies, OpenCode %zu messages", n_replies, s->n_messages);
+        if (oc.n_sessions != 1 || !sim_disk_flow_at(process_disk(), address))
+                sim_fail("session did not stay", "%zu sessions in OpenCode", oc.n_sessions);
+        if (sim->plan->n_days >= 60 && n_replies <= 1000)
+                sim_fail("thread is short", "%zu replies", n_replies);
+}
+
 void check_end(void)
 {
+        if (sim->plan->n_days)
+                check_days();
         check_rows();
         for (const SimRow *f = sim_disk_rows(process_disk(), TABLE_FLOW); f; f = f->hh.next)
                 if (str_equal(f->s[0], "session"))

@@ -713,7 +713,7 @@ static void on_up(void *userdata)
         bridge_opencode_up();
 }
 
-void opencode_kill(void)
+void opencode_kill(int64_t down_ms)
 {
         if (!oc.is_up)
                 return;
@@ -740,7 +740,7 @@ void opencode_kill(void)
                         oc.requests[i].settled_ms = sim_now_ms();
                 }
         bridge_opencode_down();
-        sim_after(OWNER_WORLD, sim_draw_ms(DRAW_NET, 1000, 15000), on_up, NULL, NULL);
+        sim_after(OWNER_WORLD, down_ms ? down_ms : sim_draw_ms(DRAW_NET, 1000, 15000), on_up, NULL, NULL);
 }
 
 void opencode_deinit(void)

@@ -267,28 +267,33 @@ static void set_horizon(Plan *p)
                                              (is_window(p->faults[i].kind) ? p->faults[i].for_ms : 0));
 }
 
+/* One session that people work in for weeks: its thread gets longer than a page of Slack's may be, the
+ * gateway is restarted on most days, OpenCode is replaced by a newer one now and then. */
 static void draw_days(Plan *p, unsigned n_days)
 {
         p->n_sessions = 1;
         draw_script(add_action(p, 1000, ACT_MENTION, 0)->script);
         for (unsigned day = 0; day < n_days; day++) {
                 int64_t at_ms = day * DAY_MS + 9 * 60 * MINUTE_MS;
-                unsigned n = day % 7 < 5 ? 4 + draw(8) : draw(2);
+                unsigned n = day % 7 < 5 ? 12 + draw(16) : draw(4);
 
                 for (unsigned i = 0; i < n; i++) {
                         Action *a;
 
-                        at_ms += 1000 + draw(40 * 60 * 1000);
+                        at_ms += 1000 + draw(25 * 60 * 1000);
                         a = add_action(p, at_ms, draw_kind(), 0);
                         if (a->kind == ACT_DELETE_SESSION || a->kind == ACT_EDIT || a->kind == ACT_DELETE)
                                 a->kind = ACT_REPLY;
                         draw_script(a->script);
                 }
-                if (draw(3) == 0)
+                for (unsigned i = draw(3); i > 0; i--)
                         add_fault(p, FAULT_CRASH, day * DAY_MS + draw((unsigned) DAY_MS), 1000 + draw(60000),
                                   0);
                 if (draw(4) == 0)
                         add_fault(p, FAULT_OPENCODE_KILL, day * DAY_MS + draw((unsigned) DAY_MS), 0, 0);
+                if (draw(7) == 0) /* an upgrade */
+                        add_fault(p, FAULT_OPENCODE_KILL, day * DAY_MS + draw((unsigned) DAY_MS),
+                                  2 * MINUTE_MS + draw(10 * 60 * 1000), 0);
                 if (draw(4) == 0)
                         add_fault(p, FAULT_BRIDGE_CUT, day * DAY_MS + draw((unsigned) DAY_MS), 0, 0);
                 if (draw(5) == 0)

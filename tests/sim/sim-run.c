@@ -122,7 +122,7 @@ static void on_fault(void *userdata)
         case FAULT_PAUSE: sim_loop.paused_until_ms = sim_now_ms() + f->for_ms; break;
         case FAULT_CLOCK: sim_loop.clock_jump_ms = sim_draw_ms(DRAW_NET, 0, jump_ms) - jump_ms / 2; break;
         case FAULT_BRIDGE_CUT: bridge_cut(); break;
-        case FAULT_OPENCODE_KILL: opencode_kill(); break;
+        case FAULT_OPENCODE_KILL: opencode_kill(sim->plan->n_days ? f->for_ms : 0); break;
         case FAULT_SOCKETS_DOWN:
                 state.on[f->kind] = 100;
                 process_sockets(false);

@@ -172,8 +172,8 @@ extern OcWorld oc;
 
 void opencode_init(void);
 void opencode_deinit(void);
-void opencode_kill(void);                          /* and restart, later */
-OcSession *opencode_session_of_thread(int thread); /* the newest that is not deleted; NULL */
+void opencode_kill(int64_t down_ms /* 0 = some seconds */); /* and restart, later */
+OcSession *opencode_session_of_thread(int thread);          /* the newest that is not deleted; NULL */
 void opencode_user_prompt(OcSession *s, int action);
 void opencode_user_abort(OcSession *s);
 void opencode_user_delete(OcSession *s);
