@@ -17,12 +17,13 @@
 #include "core/start-form.h"
 #include "core/start-infer.h"
 
-#define OFFER_PATIENCE_MS 1500 /* of the three seconds */
-#define OFFER_AGAIN_MS    300  /* the catalogue is being read for the first time */
-#define URL_LIFE_MS       (25LL * 60 * 1000)
-#define URL_USES          4
-#define KEPT_MS           (7LL * 24 * 3600 * 1000)
-#define HANDED_MS         (24LL * 3600 * 1000)
+#define FORM_PATIENCE_MS 1500  /* of the three seconds */
+#define TEXT_PATIENCE_MS 10000 /* what may begin without a form has no such haste */
+#define OFFER_AGAIN_MS   400   /* the catalogue is being read for the first time */
+#define URL_LIFE_MS      (25LL * 60 * 1000)
+#define URL_USES         4
+#define KEPT_MS          (7LL * 24 * 3600 * 1000)
+#define HANDED_MS        (24LL * 3600 * 1000)
 
 static const FlowStep step_reading, step_open, step_starting, step_handed;
 static FlowVerdict begin(Flow *f, const json_t *offer);
@@ -156,10 +157,15 @@ static FlowVerdict take_offer(Flow *f, const FlowEvent *ev)
         return open_form(f, ev->data);
 }
 
-/* A text that may need no form is not asked about because of a slow moment. */
+/* A text that may begin at once is not asked about because of a slow moment. */
+static bool may_begin_at_once(Flow *f)
+{
+        return json_bool(flow_data(f), "at_once") && !str_empty(json_str(flow_data(f), "text"));
+}
+
 static FlowVerdict out_of_patience(Flow *f)
 {
-        if (!json_bool(flow_data(f), "at_once") || str_empty(json_str(flow_data(f), "text")))
+        if (!may_begin_at_once(f))
                 return not_read_yet(f);
         json_object_set_new(flow_data(f), "late", json_true());
         return FLOW_STAY;
@@ -175,7 +181,7 @@ static FlowVerdict on_reading(Flow *f, const FlowEvent *ev)
         }
         if (flow_event_is(ev, "start.asked") || flow_event_is(ev, "start.edit") || flow_event_is_enter(ev)) {
                 json_object_del(flow_data(f), "late");
-                flow_timer(f, "patience", OFFER_PATIENCE_MS);
+                flow_timer(f, "patience", may_begin_at_once(f) ? TEXT_PATIENCE_MS : FORM_PATIENCE_MS);
                 ask_offer(f);
                 return FLOW_STAY;
         }
