@@ -24,6 +24,7 @@ export class MessageList {
   #seen = null;       // the newest ts that the reader had at the end
   #newFrom = null;    // the first message that came while nobody looked
   #known = null;      // the newest ts at the last look
+  #looked = false;    // was it drawn before?
   #all = [];
   #busy = false;
 
@@ -180,7 +181,8 @@ export class MessageList {
 
   /** What came before the list was opened, or while the tab was hidden, begins with a line. */
   #markNew() {
-    const wasAway = document.visibilityState !== 'visible' || this.#known === this.options.readUpTo;
+    const wasAway = document.visibilityState !== 'visible' || !this.#looked;
+    this.#looked = true;
     const first = wasAway && this.#known ? this.#all.find((m) => m.ts > this.#known && m.user !== this.options.me && !m.is_ephemeral) : null;
     if (first && (this.#newFrom === null || this.#newFrom <= this.#known)) this.#newFrom = first.ts;
     if (document.visibilityState === 'visible') this.#known = this.#all.at(-1)?.ts ?? this.#known;
