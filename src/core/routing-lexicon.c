@@ -20,8 +20,15 @@ typedef struct Phrase {
         bool head_only;
 } Phrase;
 
+/* One way in which a phrase may begin. */
+typedef struct Entry {
+        Slice first; /* without its star */
+        uint16_t phrase;
+        bool stem;
+} Entry;
+
 typedef struct Bucket {
-        uint16_t *phrases;
+        Entry *entries;
         size_t n;
 } Bucket;
 
@@ -49,14 +56,27 @@ static Slice cut(Slice *s, char end)
         return piece;
 }
 
+/* Takes the star from the end of a word. */
+static bool take_star(Slice *word)
+{
+        bool stem = word->n > 1 && word->s[word->n - 1] == '*';
+
+        word->n -= stem;
+        return stem;
+}
+
+static bool begins_or_is(const RouteToken *t, Slice word, bool stem)
+{
+        return (stem ? t->n >= word.n : t->n == word.n) && memcmp(t->s, word.s, word.n) == 0;
+}
+
 static void add_to_bucket(Slice first, uint16_t phrase)
 {
         Bucket *b = &index_of.buckets[bucket_of(first.s, first.n)];
+        bool stem = take_star(&first);
 
-        if (b->n > 0 && b->phrases[b->n - 1] == phrase)
-                return;
-        b->phrases = mem_resize(b->phrases, (b->n + 1) * sizeof(*b->phrases));
-        b->phrases[b->n++] = phrase;
+        b->entries = mem_resize(b->entries, (b->n + 1) * sizeof(*b->entries));
+        b->entries[b->n++] = (Entry){.first = first, .phrase = phrase, .stem = stem};
 }
 
 static void index_phrase(Slice text, uint16_t group)
@@ -105,10 +125,9 @@ static bool word_matches(Slice pattern, const RouteToken *t)
                 return true;
         while (pattern.n > 0) {
                 Slice one = cut(&pattern, '/');
-                bool stem = one.n > 1 && one.s[one.n - 1] == '*';
+                bool stem = take_star(&one);
 
-                one.n -= stem;
-                if ((stem ? t->n >= one.n : t->n == one.n) && memcmp(t->s, one.s, one.n) == 0)
+                if (begins_or_is(t, one, stem))
                         return true;
         }
         return false;
@@ -132,8 +151,8 @@ static bool match_from(const Phrase *p, const RouteReading *r, size_t word, size
                 }
                 while (at < r->n && r->tokens[at].sentence == sentence &&
                        !word_matches(p->words[word], &r->tokens[at]) &&
-                       (gap > 0 || route_token_is_filler(&r->tokens[at]))) {
-                        gap -= !route_token_is_filler(&r->tokens[at]);
+                       (gap > 0 || r->tokens[at].is_filler)) {
+                        gap -= !r->tokens[at].is_filler;
                         at++;
                 }
                 if (at >= r->n || r->tokens[at].sentence != sentence ||
@@ -157,12 +176,16 @@ static const Phrase *longest_at(const RouteReading *r, size_t at, Found *ret)
                 return NULL;
         b = &index_of.buckets[bucket_of(t->s, t->n)];
         for (size_t i = 0; i < b->n; i++) {
-                const Phrase *p = &index_of.phrases[b->phrases[i]];
-                Found found = {.last = at, .n_words = 1, .tokens = {at}};
+                const Entry *e = &b->entries[i];
+                const Phrase *p = &index_of.phrases[e->phrase];
+                Found found;
                 size_t bytes = 0;
 
-                if ((p->head_only && at != r->head) || !word_matches(p->words[0], t) ||
-                    !match_from(p, r, 1, at + 1, &found))
+                if (!begins_or_is(t, e->first, e->stem) || (p->head_only && at != r->head))
+                        continue;
+                found.last = found.tokens[0] = at;
+                found.n_words = 1;
+                if (!match_from(p, r, 1, at + 1, &found))
                         continue;
                 for (size_t k = 0; k < found.n_words; k++)
                         bytes += r->tokens[found.tokens[k]].n + 8u;

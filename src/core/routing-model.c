@@ -79,9 +79,9 @@ static void add_pairs(RouteFeatures *f, const RouteReading *r, size_t i, double 
 
         if (next < r->n && r->tokens[next].sentence == t->sentence)
                 add(f, hash_pair("b", t, &r->tokens[next]), value);
-        while (next < r->n && route_token_is_filler(&r->tokens[next]))
+        while (next < r->n && r->tokens[next].is_filler)
                 next++;
-        if (next >= r->n || r->tokens[next].sentence != t->sentence || route_token_is_filler(t))
+        if (next >= r->n || r->tokens[next].sentence != t->sentence || t->is_filler)
                 return;
         if (next > i + 1)
                 add(f, hash_pair("b", t, &r->tokens[next]), value);
@@ -105,7 +105,7 @@ static void add_head(RouteFeatures *f, const RouteReading *r)
         head = &r->tokens[r->head];
         add(f, hash_word("h", head), 1);
         for (size_t i = r->head + 1; i < r->n && told < 4 && r->tokens[i].sentence == head->sentence; i++)
-                if (!route_token_is_filler(&r->tokens[i])) {
+                if (!r->tokens[i].is_filler) {
                         add(f, hash_pair("ho", head, &r->tokens[i]), 0.7);
                         told++;
                 }

@@ -363,12 +363,6 @@ bool route_token_is(const RouteToken *t, const char *list)
         return strstr(list, wanted) != NULL;
 }
 
-bool route_token_is_filler(const RouteToken *t)
-{
-        return route_token_is(
-                t, " a an the our my your this that these those some new any its their his her of ");
-}
-
 /* The first word that is neither a greeting nor politeness nor the marks of a ticket: "hey team, could you
  * please *fix* …", "[web] we need to *add* …". */
 static size_t find_head(const RouteReading *r)
@@ -443,4 +437,8 @@ void route_read(const RouteText *text, RouteReading *ret)
         scan(ret, title, n_title);
         scan(ret, description, n_description);
         ret->head = find_head(ret);
+        for (size_t i = 0; i < ret->n; i++)
+                ret->tokens[i].is_filler = route_token_is(
+                        &ret->tokens[i],
+                        " a an the our my your this that these those some new any its their his her of ");
 }

@@ -21,7 +21,8 @@ typedef enum RouteTokenKind {
 typedef struct RouteToken {
         const char *s; /* lower case, without accents; "" for what is no word; in the reading's buffer */
         uint8_t n, kind;
-        bool starts; /* a sentence, a line, an item */
+        bool starts;    /* a sentence, a line, an item */
+        bool is_filler; /* "a", "the", "our", "new" …: what may stand between the words of a phrase */
         uint16_t sentence;
 } RouteToken;
 
@@ -40,5 +41,3 @@ void route_read(const RouteText *text, RouteReading *ret);
 
 /* Whether the word is one of a list, given as " a b c ". */
 bool route_token_is(const RouteToken *t, const char *list);
-/* "a", "the", "our", "new" …: what may stand between the words of a phrase. */
-bool route_token_is_filler(const RouteToken *t);

@@ -63,6 +63,7 @@ const char *route_by_name(RouteBy by)
 /* ---- complexity ---- */
 
 #define COMPLEXITY_MEDIUM 35
+#define COMPLEXITY_WORDS  250 /* of the text, from its start, that are weighed */
 #define COMPLEXITY_HIGH   65
 
 static const char hard_words[] =
@@ -82,7 +83,7 @@ static int complexity_of(const RouteReading *r, RouteAgent agent)
 {
         double hard = 0, easy = 0, size = log2(1.0 + (double) r->n / 8.0), points;
 
-        for (size_t i = 0; i < r->n; i++) {
+        for (size_t i = 0; i < r->n && i < COMPLEXITY_WORDS; i++) {
                 hard += route_token_is(&r->tokens[i], hard_words);
                 easy += route_token_is(&r->tokens[i], easy_words);
         }
