@@ -97,28 +97,28 @@ static json_t *fallback_over(const FallbackCard *m)
 {
         size_t i = 0;
         json_t *elements = json_array();
-        _cleanup_free_ char *text = NULL, *mention = card_mention(m->user);
+        _cleanup_free_ char *text = NULL, *said = NULL, *mention = card_mention(m->user);
         bool is_switched = str_equal(m->outcome, "switched");
-        const char *rest;
+        bool is_sent = is_switched || str_equal(m->outcome, "retried") || str_equal(m->outcome, "again");
 
         while (i < ELEMENTSOF(outcomes) - 1 && !str_equal(outcomes[i].outcome, m->outcome))
                 i++;
-        rest = str_equal(m->outcome, "refused") ? m->refused : is_switched ? m->target : NULL;
+        said = mem_printf("%s%s%s", outcomes[i].text,
+                          str_equal(m->outcome, "refused") ? (m->refused ? m->refused : "") : "",
+                          !is_sent || is_switched ? ""
+                          : mention               ? ", by "
+                                                  : ", because it answers again.");
         json_array_append_new(elements, rich_emoji(outcomes[i].emoji));
         json_array_append_new(elements, rich_text("  ", 0));
         json_array_append_new(elements, rich_text(m->model, RICH_BOLD));
-        json_array_append_new(elements, rich_text(outcomes[i].text, 0));
-        json_array_append_new(elements, rich_text(rest, is_switched ? RICH_BOLD : 0));
-        if (is_switched || str_equal(m->outcome, "retried") || str_equal(m->outcome, "again")) {
-                json_array_append_new(elements, rich_text(mention       ? ", by "
-                                                          : is_switched ? ""
-                                                                        : ", because it answers again",
-                                                          0));
-                if (mention)
-                        json_array_append_new(elements, rich_user(m->user));
-                json_array_append_new(elements, rich_text(".", 0));
-        }
-        text = mem_printf("%s%s%s", m->model, outcomes[i].text, rest ? rest : "");
+        json_array_append_new(elements, rich_text(said, 0));
+        if (is_switched)
+                json_array_append_new(elements, rich_text(m->target, RICH_BOLD));
+        if (is_switched && mention)
+                json_array_append_new(elements, rich_text(", by ", 0));
+        if (is_sent && mention)
+                json_array_append_new(elements, rich_user(m->user));
+        text = mem_printf("%s%s%s", m->model, said, is_switched ? m->target : "");
         return slack_message(text, json_pack("[o]", card_rich(elements)));
 }
 

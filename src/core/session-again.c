@@ -217,18 +217,15 @@ bool session_again_end(Flow *f, ProgressState outcome, const char *error)
 
         if (outcome != PROGRESS_DONE && session_again_is_wanted(f))
                 return goes_again(f);
-        if (open && failed)
-                tell(f, no, "fallback.turn_over", json_pack("{s:s}", "why", error));
+        /* Whatever else went wrong meanwhile (OpenCode was restarted): who was asked may still choose. */
+        if (open && outcome == PROGRESS_FAILED)
+                tell(f, no, "fallback.turn_over", json_pack("{s:s}", "why", error ? error : ""));
         else if (open)
-                tell_over(f, no,
-                          outcome == PROGRESS_DONE      ? "answered"
-                          : outcome == PROGRESS_STOPPED ? "stopped"
-                                                        : "ended",
-                          NULL);
+                tell_over(f, no, outcome == PROGRESS_DONE ? "answered" : "stopped", NULL);
         else if (failed)
                 begin(f, error, false);
         if (outcome != PROGRESS_DONE && !json_bool(turn_of(f), "foreign"))
-                keep_failed(f, failed);
+                keep_failed(f, failed || (open && outcome == PROGRESS_FAILED));
         return false;
 }
 
