@@ -13,7 +13,8 @@ typedef struct Doctor {
         const GatewayConf *conf;
         Loop *loop;
         HttpClient *http;
-        size_t next; /* check */
+        size_t next;     /* check */
+        size_t n_models; /* looked at */
         unsigned n_bad;
 } Doctor;
 
@@ -164,8 +165,72 @@ static void check_gateway(Doctor *d)
         call(d, "GET", url, NULL, on_gateway);
 }
 
+/* ---- model profiles ---- */
+
+static ModelEndpoint endpoint_of(const ConfModel *model)
+{
+        return (ModelEndpoint){.name = model->name,
+                               .model = model->model,
+                               .is_anthropic = str_equal(model->kind, "anthropic"),
+                               .base_url = model->base_url,
+                               .key = &model->key};
+}
+
+static void on_model(void *userdata, const HttpResult *result)
+{
+        Doctor *d = userdata;
+        const ConfModel *model = &d->conf->models.profiles[d->n_models - 1];
+        ModelEndpoint endpoint = endpoint_of(model);
+        _cleanup_free_ char *why = NULL, *what = mem_printf("model %s (%s)", model->name, model->model),
+                            *advice = NULL;
+        bool good = model_health_read(&endpoint, result, &why) == MODEL_HEALTHY;
+
+        if (!good)
+                advice = mem_printf("%s; see models.%s.base_url (%s)", why, model->name, model->base_url);
+        report(d, good, what, good ? why : advice);
+}
+
+/* One profile after the other, and this check again until all were looked at. */
+static void check_models(Doctor *d)
+{
+        const ConfModel *model;
+        ModelEndpoint endpoint;
+        _cleanup_free_ char *url = NULL, *what = NULL;
+        char **headers;
+
+        if (d->n_models == d->conf->models.n_profiles) {
+                if (d->n_models == 0)
+                        report(d, true, "model profiles", "none; sessions use opencode.model");
+                else
+                        loop_defer(d->loop, next_check, d);
+                return;
+        }
+        d->next--;
+        model = &d->conf->models.profiles[d->n_models++];
+        endpoint = endpoint_of(model);
+        if (str_empty(endpoint.base_url)) {
+                what = mem_printf("model %s (%s)", model->name, model->model);
+                report(d, true, what, "no base_url: known by what OpenCode says of it");
+                return;
+        }
+        url = model_health_url(&endpoint);
+        headers = model_health_headers(&endpoint);
+        if (http_client_send(d->http,
+                             &(HttpCall){
+                                     .method = "GET",
+                                     .url = url,
+                                     .headers = (const char *const *) headers,
+                                     .timeout_ms = TIMEOUT_MS,
+                                     .max_response_bytes = ANSWER_MAX,
+                             },
+                             on_model, d, NULL) < 0)
+                report(d, false, model->name, "its base_url cannot be asked");
+        model_health_headers_free(headers);
+}
+
 static void (*const checks[])(Doctor *d) = {check_state_dir, check_directory, check_bot_token,
-                                            check_app_token, check_opencode,  check_gateway};
+                                            check_app_token, check_opencode,  check_gateway,
+                                            check_models};
 
 static void next_check(void *userdata)
 {
