@@ -282,6 +282,8 @@ void world_start(World *w)
         assert_int_equal(flow_engine_new(&w->engine, w->loop, w->journal, w->metrics, &w->config), 0);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
                 flow_engine_add_verb(w->engine, &verbs[i], w);
+        if (w->replica)
+                flow_engine_share(w->engine, w->replica, w->metrics);
         assert_int_equal(flow_engine_start(w->engine), 0);
 }
 

@@ -45,6 +45,8 @@ typedef struct World {
         int n_commits;    /* attempted; atomic */
         bool never_hold;  /* from the next start on: an event's turn has a commit of its own */
 
+        const FlowReplica *replica; /* from the next start on: one of several on the journal */
+
         Buf trace;      /* "a:hello b:enter …": each step that was run, undone ones too */
         WorldAsk *asks; /* every start and probe, in order */
         size_t n_asks;

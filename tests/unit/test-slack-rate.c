@@ -172,9 +172,29 @@ static void test_time_going_back(void **state)
         assert_int_equal(slack_rate_wait_ms(r, "chat.update", NULL, true, START_MS + 1200), 0);
 }
 
+/* Of several programs that are one app each has its part, of what has been used already, too. */
+static void test_share(void **state)
+{
+        _cleanup_(slack_rate_freep) SlackRate *r = slack_rate_new();
+        int64_t now_ms = 0;
+
+        (void) state;
+        assert_int_equal(slack_rate_wait_ms(r, "conversations.list", NULL, true, now_ms), 0);
+        slack_rate_set_share(r, 4);
+        for (int i = 0; i < 5; i++)
+                slack_rate_take(r, "conversations.list", NULL, now_ms); /* 20 a minute */
+        assert_int_equal(slack_rate_wait_ms(r, "conversations.list", NULL, true, now_ms), 12000);
+        slack_rate_set_share(r, 1);
+        assert_int_equal(slack_rate_wait_ms(r, "conversations.list", NULL, true, now_ms), 3000);
+        /* However many they are, each may call once. */
+        slack_rate_set_share(r, 100);
+        assert_int_equal(slack_rate_wait_ms(r, "chat.postMessage", "C1", false, now_ms), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_share),
                 cmocka_unit_test(test_bursts),
                 cmocka_unit_test(test_wait_is_exact),
                 cmocka_unit_test(test_sustained),
