@@ -1,5 +1,6 @@
 #include "core/start-form.h"
 
+#include <ctype.h>
 #include <strings.h>
 
 #include "core/cards-internal.h"
@@ -374,6 +375,13 @@ static void add_input(json_t *blocks, const char *field, const char *label, json
                 json_array_append_new(blocks, block_input(field, label, element, optional));
 }
 
+static json_t *placed(json_t *element /* NULL */, const char *placeholder)
+{
+        if (element)
+                json_object_set_new(element, "placeholder", plain(placeholder));
+        return element;
+}
+
 static json_t *form_blocks(const StartForm *form)
 {
         const json_t *v = form->values, *offer = form->offer;
@@ -388,30 +396,33 @@ static json_t *form_blocks(const StartForm *form)
         add_input(blocks, "description", "Description",
                   text_element(json_str_or(v, "description", ""), true, START_DESCRIPTION_CHARS_MAX), true);
         add_input(blocks, "project", "Project",
-                  select_element(project_options(offer, ""), json_str(v, "project")), true);
+                  placed(select_element(project_options(offer, ""), json_str(v, "project")), "No project"),
+                  true);
         add_input(blocks, "repositories", "Repositories",
-                  multi_select_element(repository_options(offer, ""), json_object_get(v, "repositories")),
+                  placed(multi_select_element(repository_options(offer, ""),
+                                              json_object_get(v, "repositories")),
+                         "No repositories"),
                   true);
         add_input(blocks, "category", "Category",
-                  select_element(category_options(offer), json_str(v, "category")), true);
+                  placed(select_element(category_options(offer), json_str(v, "category")), "None"), true);
         add_input(blocks, "agent", "Agent",
                   select_element(choice_options(agents, ELEMENTSOF(agents)),
                                  json_str_or(v, "agent", START_AUTO)),
-                  true);
+                  false);
         if (json_array_size(models) > 1)
                 add_input(blocks, "model", "Model",
-                          select_element(json_incref(models), json_str_or(v, "model", START_AUTO)), true);
+                          select_element(json_incref(models), json_str_or(v, "model", START_AUTO)), false);
         add_input(blocks, "priority", "Priority",
                   select_element(choice_options(priorities, ELEMENTSOF(priorities)),
                                  json_str_or(v, "priority", "medium")),
-                  true);
+                  false);
         if (!form->is_edit)
                 add_input(blocks, "channel", "Channel of the thread", channel_element(json_str(v, "channel")),
                           false);
         add_input(blocks, "notify", "Tell me about",
                   select_element(choice_options(levels, ELEMENTSOF(levels)),
                                  json_str_or(v, "notify", "milestones")),
-                  true);
+                  false);
         json_decref(models);
         return blocks;
 }
@@ -595,6 +606,7 @@ char *start_task_line(const json_t *task)
         _cleanup_free_ char *urgent =
                 str_equal(priority, "medium") ? NULL : mem_printf("%s priority", priority);
         _cleanup_buf_ Buf line = {0}, list = {0};
+        char *said;
         size_t i;
 
         json_array_foreach ((json_t *) repositories, i, name)
@@ -606,7 +618,11 @@ char *start_task_line(const json_t *task)
         add_part(&line, json_str(task, "category"));
         add_part(&line, urgent);
         add_part(&line, buf_len(&list) > 0 ? buf_bytes(&list) : NULL);
-        return buf_len(&line) > 0 ? buf_take(&line) : NULL;
+        if (buf_len(&line) == 0)
+                return NULL;
+        said = buf_take(&line);
+        said[0] = (char) toupper((unsigned char) said[0]);
+        return said;
 }
 
 json_t *start_form_offer_message(const char *ref, const char *emoji, const char *text, const char *label)

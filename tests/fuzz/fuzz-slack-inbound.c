@@ -3,9 +3,11 @@
  */
 #include <assert.h>
 
+#include "connectors/slack/block-kit.h"
 #include "connectors/slack/inbound.h"
 #include "core/cards.h"
 #include "core/intake.h"
+#include "core/start-form.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
@@ -23,6 +25,26 @@ static void check_plan(const IntakePlan *plan, const json_t *in)
         /* A stranger starts nothing and prompts nothing; a click of theirs says that it is not allowed. */
         assert(!str_equal(plan->event, "slack.start") && !str_equal(plan->event, "slack.message"));
         assert(!json_bool(plan->data, "allowed"));
+        assert(!str_equal(plan->event, "start.asked") || json_is_false(json_at(plan->data, "allowed")));
+}
+
+/* A form is refused on fields that it has, or what it says can become a task; a select gets its options. */
+static void check_form(const json_t *in)
+{
+        static const char offer_text[] =
+                "{\"repositories\":[{\"name\":\"web\"}],\"projects\":[{\"id\":\"0012\",\"title\":\"x\"}]}";
+        _cleanup_json_ json_t *offer = json_parse(offer_text, sizeof(offer_text) - 1, NULL),
+                              *values = start_form_read(json_at(in, "values")), *answer = NULL, *task = NULL,
+                              *split = start_form_split(json_str_or(in, "text", ""));
+        _cleanup_free_ char *prompt = start_form_prompt(split), *line = NULL;
+
+        answer = start_form_answer(in, offer, NULL);
+        assert(!answer || json_object_size(json_at(answer, "errors")) > 0 ||
+               json_is_array(json_at(answer, "options")));
+        task = start_form_task(values, offer);
+        line = start_task_line(task);
+        assert(slack_chars(json_str_or(split, "title", "")) <= START_TITLE_CHARS_MAX);
+        assert(!strpbrk(json_str_or(values, "title", ""), "\r\n\x1b"));
 }
 
 static void check_answers(const json_t *in)
@@ -65,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
                 intake_decide(&ctx, in, &plan);
                 check_plan(&plan, in);
                 check_answers(in);
+                check_form(in);
         }
         return 0;
 }

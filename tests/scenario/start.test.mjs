@@ -44,7 +44,7 @@ test('a command without words opens the form; what it says becomes the session',
   assert.ok(result.acked);
   assert.equal(result.response_action, undefined);
   const message = await card(GENERAL, /Paint the shed/);
-  assert.match(textOf(message), /high priority/);
+  assert.match(textOf(message), /High priority/);
   await world.slack.waitFor((s) => !s.views.some(isForm), { what: 'the form to be gone' });
 });
 
@@ -57,7 +57,7 @@ test('a command with words begins at once, and offers to edit', async () => {
   assert.equal(elementOf(view, 'title').initial_value, 'mow the lawn');
   assert.equal(elementOf(view, 'channel'), undefined);
   await submit(ANN, view, { title: 'mow the whole lawn', priority: 'urgent' });
-  await card(GENERAL, /mow the whole lawn[^]*urgent priority/);
+  await card(GENERAL, /mow the whole lawn[^]*Urgent priority/);
   await told(ANN, /Changed/);
 });
 

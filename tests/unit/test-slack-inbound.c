@@ -100,11 +100,65 @@ static void test_deleted(void **state)
         assert_null(deletion("")); /* without the ts of what is gone */
 }
 
+/* What is looked at a second time: rare payloads, and those that lack what they need. */
+static void test_rare(void **state)
+{
+#define BY "\"team\":{\"id\":\"T1\"},\"user\":{\"id\":\"U1\"}"
+#define VIEW                                                                                                 \
+        "\"view\":{\"id\":\"V1\",\"callback_id\":\"start.form\",\"private_metadata\":\"00aa\",\"state\":{\"values\":{\"a\":{}}}}"
+        static const struct {
+                SlackEnvelopeType type;
+                const char *payload, *in; /* NULL: cannot be read */
+        } cases[] = {
+                {SLACK_ENVELOPE_INTERACTIVE,
+                 "{\"type\":\"shortcut\"," BY ",\"callback_id\":\"start.task\",\"trigger_id\":\"t\"}",
+                 "{\"type\":\"shortcut\",\"team\":\"T1\",\"user\":\"U1\",\"callback_id\":\"start.task\",\"trigger_id\":\"t\",\"text\":\"\"}"},
+                {SLACK_ENVELOPE_INTERACTIVE,
+                 "{\"type\":\"message_action\"," BY
+                 ",\"callback_id\":\"c\",\"trigger_id\":\"t\",\"response_url\":\"https://r\",\"channel\":{\"id\":\"C1\"},"
+                 "\"message_ts\":\"1.2\",\"message\":{\"ts\":\"1.2\",\"thread_ts\":\"1.1\",\"text\":\"a &amp; b\"}}",
+                 "{\"type\":\"shortcut\",\"team\":\"T1\",\"user\":\"U1\",\"channel\":\"C1\",\"callback_id\":\"c\",\"trigger_id\":\"t\","
+                 "\"response_url\":\"https://r\",\"ts\":\"1.2\",\"thread_ts\":\"1.1\",\"text\":\"a & b\"}"},
+                {SLACK_ENVELOPE_INTERACTIVE, "{\"type\":\"shortcut\"," BY ",\"callback_id\":\"c\"}", NULL},
+                {SLACK_ENVELOPE_INTERACTIVE, "{\"type\":\"view_closed\"," BY "," VIEW "}",
+                 "{\"type\":\"closed\",\"team\":\"T1\",\"user\":\"U1\",\"view_id\":\"V1\",\"callback_id\":\"start.form\",\"ref\":\"00aa\","
+                 "\"values\":{\"a\":{}}}"},
+                {SLACK_ENVELOPE_INTERACTIVE, "{\"type\":\"view_closed\"," BY "}", NULL},
+                {SLACK_ENVELOPE_INTERACTIVE,
+                 "{\"type\":\"block_suggestion\"," BY "," VIEW
+                 ",\"block_id\":\"project\",\"action_id\":\"value\",\"value\":\"lo\"}",
+                 "{\"type\":\"suggest\",\"team\":\"T1\",\"user\":\"U1\",\"view_id\":\"V1\",\"callback_id\":\"start.form\",\"ref\":\"00aa\","
+                 "\"block_id\":\"project\",\"query\":\"lo\"}"},
+                {SLACK_ENVELOPE_INTERACTIVE, "{\"type\":\"block_suggestion\"," BY "," VIEW "}", NULL},
+                {SLACK_ENVELOPE_EVENT,
+                 "{\"type\":\"event_callback\",\"team_id\":\"T1\",\"event\":{\"type\":\"app_home_opened\",\"user\":\"U1\",\"channel\":\"D1\","
+                 "\"tab\":\"home\",\"event_ts\":\"5.5\"}}",
+                 "{\"type\":\"home\",\"team\":\"T1\",\"user\":\"U1\",\"channel\":\"D1\",\"tab\":\"home\",\"event_ts\":\"5.5\"}"},
+                {SLACK_ENVELOPE_EVENT,
+                 "{\"type\":\"event_callback\",\"event\":{\"type\":\"app_home_opened\"}}", NULL},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *error = NULL;
+                _cleanup_json_ json_t *want = cases[i].in ? parse(cases[i].in) : NULL,
+                                      *in = slack_inbound(cases[i].type, cases[i].payload,
+                                                          strlen(cases[i].payload), &error);
+
+                assert_int_equal(in != NULL, cases[i].in != NULL);
+                assert_int_equal(error != NULL, cases[i].in == NULL);
+                if (in && !json_equal(in, want)) {
+                        _cleanup_free_ char *text = json_dump(in);
+
+                        fail_msg("%s", text);
+                }
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(test_history),
                                            cmocka_unit_test(test_history_only),
-                                           cmocka_unit_test(test_deleted)};
+                                           cmocka_unit_test(test_deleted), cmocka_unit_test(test_rare)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
