@@ -3,9 +3,10 @@
 // be seen, OpenCode was asked once, nothing was posted twice, and every answer counted once.
 //
 //   CHAOS_ROUNDS   rounds of a hundred kills (1); of twenty with the real OpenCode, which takes seconds to start, and in
-//                  PostgreSQL, where a gateway that was killed has its lease for six seconds more
+//                  PostgreSQL, where the sessions of a gateway that was killed wait for seconds
 //   CHAOS_SEED     chooses victims, moments, and what people do
 //   CHAOS_JOURNAL  sqlite, or postgres: a server that the test starts
+//   CHAOS_GATEWAYS so many at work, in PostgreSQL (1)
 //   CHAOS_OPENCODE played (by a process that keeps what OpenCode keeps, and starts quickly), or real
 
 import assert from 'node:assert/strict';
@@ -22,12 +23,13 @@ const SEED = Number(process.env.CHAOS_SEED ?? Date.now() % 1_000_000);
 const JOURNAL = process.env.CHAOS_JOURNAL ?? 'sqlite';
 if (JOURNAL === 'postgres') process.env.TEST_DATABASE = 'postgres';
 
+const GATEWAYS = Number(process.env.CHAOS_GATEWAYS ?? 1);
 const REAL = process.env.CHAOS_OPENCODE === 'real';
 const KILLS_PER_ROUND = REAL || JOURNAL === 'postgres' ? 20 : 100;
 const ROUNDS_PER_WORLD = 3; // then a new one: the API lists 200 flows, and what has piled up slows down the rest
 const PEOPLE = 4;
 const PAUSE_MS = REAL ? [100, 3000] : [20, 300];
-const LONG_LIFE = 0.7; // of the gateway's lives in PostgreSQL: they are not ended before they have the lease
+const LONG_LIFE = 0.7; // of the gateway's lives in PostgreSQL: they are not ended before they are at work
 const SLOW_SYNC_MS = 10; // in every second round: the longer a commit takes, the more often one is killed in it
 const SETTLE_MS = 300_000;
 const AT_REST = new Set(['idle', 'failed', 'stopped']);
@@ -37,22 +39,24 @@ const TROUBLES = [
   [46, 'gateway', (lives, random) => killGateway(lives, random)],
   [18, 'OpenCode', (lives) => lives.opencode.kill()],
   [14, 'Slack', (lives) => lives.slack.kill()],
-  [4, 'gateway and Slack', (lives) => Promise.all([lives.gateway.kill(), lives.slack.kill()])],
-  [4, 'gateway and OpenCode', (lives) => Promise.all([lives.gateway.kill(), lives.opencode.kill()])],
+  [4, 'gateway and Slack', (lives, random) => Promise.all([pick(lives, random).kill(), lives.slack.kill()])],
+  [4, 'gateway and OpenCode', (lives, random) => Promise.all([pick(lives, random).kill(), lives.opencode.kill()])],
   ...(REAL ? [] : [[7, 'bridge cut', (lives) => cut(lives)]]), // the real one is cut off by the deaths around it
   [4, 'sockets cut', (lives) => sockets(lives, 'kill')],
   [4, 'sockets reset', (lives) => sockets(lives, 'reset')],
 ];
 
+const pick = ({ gateways }, random) => gateways[Math.floor(random() * gateways.length)];
+
 async function killGateway(lives, random) {
   if (random() < LONG_LIFE && JOURNAL === 'postgres') await working(lives);
-  await lives.gateway.kill();
+  await pick(lives, random).kill();
 }
 
 /** An answer of the gateway's API; null when it is killed meanwhile, or says no. */
 async function get(lives, path) {
   try {
-    const { status, body } = await (await lives.gateway.up()).api('GET', path);
+    const { status, body } = await (await lives.gateway()).api('GET', path);
     return status === 200 ? body : null;
   } catch (error) {
     if (error instanceof TypeError || error.name === 'AbortError') return null;
@@ -81,7 +85,7 @@ async function settled(lives) {
 }
 
 async function startWorld(name) {
-  const lives = await startLives({ real: REAL });
+  const lives = await startLives({ real: REAL, gateways: GATEWAYS });
   Object.assign(lives, { settled: () => settled(lives), working: () => working(lives) });
   const slack = await lives.slack.up();
   await slack.post('switches', { retry_scale: 0.02, ack_timeout_ms: 1500 });
@@ -121,7 +125,7 @@ async function checkWorld(lives) {
   const { asks } = await settled(lives);
   assert.deepEqual(await get(lives, '/api/flows?status=quarantined'), [], 'no flow is put aside');
   assert.deepEqual(asks.filter((ask) => !isOrphan(ask)), [], 'no ask is left, dead ones included');
-  const gateway = await lives.gateway.up();
+  const gateway = await lives.gateway();
   await Promise.race([
     until('every session to rest', async () => (await gateway.sessions()).every((s) => AT_REST.has(s.state)), SETTLE_MS, 100),
     lives.broken,
@@ -139,6 +143,9 @@ async function checkWorld(lives) {
   assert.equal(new Set(oids).size, oids.length, 'nothing was posted twice');
   return truth;
 }
+
+const lastLives = ({ name, logs, current }) =>
+  `the last lives of ${name}:\n${logs.concat(current?.log() ?? []).join('----\n').slice(-20_000)}\n`;
 
 async function playRound(lives, round, totals) {
   const random = generator(SEED * 100_003 + round);
@@ -162,7 +169,7 @@ async function playRound(lives, round, totals) {
   totals.talks += talks.length;
 }
 
-test(`${ROUNDS} rounds of ${KILLS_PER_ROUND} kills, journal in ${JOURNAL}, ${REAL ? 'the real' : 'a played'} OpenCode (seed ${SEED})`, async (t) => {
+test(`${ROUNDS} rounds of ${KILLS_PER_ROUND} kills, ${GATEWAYS} gateway(s), journal in ${JOURNAL}, ${REAL ? 'the real' : 'a played'} OpenCode (seed ${SEED})`, async (t) => {
   const totals = { kills: 0, talks: 0, answered: 0, failed: 0, refused: 0, doubtful: 0, clicks: 0, troubles: {} };
   const began = Date.now();
   let lives, before = 0, round = 0;
@@ -180,7 +187,7 @@ test(`${ROUNDS} rounds of ${KILLS_PER_ROUND} kills, journal in ${JOURNAL}, ${REA
     await lives.close();
   } catch (error) {
     error.message = `in round ${round} of seed ${SEED}: ${error.message}\nwhat is left of it: ${lives?.scratch}\n` +
-      `the gateway's last lives:\n${lives?.gateway.logs.concat(lives.gateway.current?.log() ?? []).join('----\n').slice(-20_000)}`;
+      (lives?.gateways ?? []).map(lastLives).join('');
     await lives?.close({ keep: true });
     throw error;
   }

@@ -1,7 +1,7 @@
 // Processes that are killed and come back: each is started again on what it had kept.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,7 @@ import { gatewayBin, startGateway } from '../harness/gateway.mjs';
 import { startLocalSlack } from '../harness/localslack.mjs';
 import { startModel } from '../harness/model.mjs';
 import { freePort, startOpenCode } from '../harness/opencode.mjs';
+import { journalUrl } from '../harness/postgres.mjs';
 import { readKept } from './kept.mjs';
 import { Machine } from './machine.mjs';
 
@@ -143,13 +144,19 @@ async function realOpenCode({ scratch, gatewayUrl }) {
   };
 }
 
-/** A gateway, a localslack that remembers, and an OpenCode with its plugin (`real`, or played), as processes. */
-export async function startLives({ real = false } = {}) {
+/**
+ * Gateways (several only on PostgreSQL), a localslack that remembers, and an OpenCode with its plugin (`real`, or played),
+ * as processes.
+ */
+export async function startLives({ real = false, gateways: n = 1 } = {}) {
   keepCores();
   const scratch = await mkdtemp(join(tmpdir(), 'lives-'));
-  const [port, slackPort] = [await freePort(), await freePort()];
+  const slackPort = await freePort();
+  const ports = await Promise.all(Array.from({ length: n }, freePort));
   const machine = new Machine();
-  const side = await (real ? realOpenCode : playedOpenCode)({ scratch, gatewayUrl: `http://127.0.0.1:${port}` });
+  const gatewayUrl = ports.map((port) => `http://127.0.0.1:${port}`).join();
+  const side = await (real ? realOpenCode : playedOpenCode)({ scratch, gatewayUrl });
+  const database = await journalUrl(scratch);
   let fail;
   const broken = new Promise((resolve, reject) => (fail = reject));
   broken.catch(() => {}); // whoever waits for something races it
@@ -167,26 +174,33 @@ export async function startLives({ real = false } = {}) {
       assert.equal(signal, 'SIGKILL');
     },
   });
-  const gateway = new Lives({
-    name: 'the gateway',
-    program: gatewayBin(),
-    directory: scratch,
-    broken: fail,
-    start: () =>
-      startGateway({
-        slackUrl: `http://127.0.0.1:${slackPort}`,
-        stateDir: scratch,
-        port,
-        bridgeToken: TOKEN,
-        ...side.gateway,
-        env: {
-          GATEWAY_PROGRESS_INTERVAL_MS: '1000',
-          GATEWAY_SLACK_CATCH_UP_OVERLAP_S: '15',
-          ...side.gateway.env,
-          ...machine.env(scratch),
-        },
-      }),
-    kill: (one) => one.kill9(),
+  const startOne = async (port, stateDir) => {
+    await mkdir(stateDir, { recursive: true });
+    return startGateway({
+      slackUrl: `http://127.0.0.1:${slackPort}`,
+      stateDir,
+      port,
+      bridgeToken: TOKEN,
+      ...side.gateway,
+      env: {
+        GATEWAY_PROGRESS_INTERVAL_MS: '1000',
+        GATEWAY_SLACK_CATCH_UP_OVERLAP_S: '15',
+        ...(database ? { GATEWAY_DATABASE_URL: database } : {}),
+        ...side.gateway.env,
+        ...machine.env(scratch),
+      },
+    });
+  };
+  const gateways = ports.map((port, i) => {
+    const directory = join(scratch, `gateway-${i + 1}`);
+    return new Lives({
+      name: `gateway ${i + 1}`,
+      program: gatewayBin(),
+      directory,
+      broken: fail,
+      start: () => startOne(port, directory),
+      kill: (one) => one.kill9(),
+    });
   });
   const opencode = new Lives({
     name: side.name,
@@ -196,21 +210,23 @@ export async function startLives({ real = false } = {}) {
     start: side.start,
     kill: (one) => one.kill9(),
   });
-  const all = [slack, gateway, opencode];
+  const all = [slack, ...gateways, opencode];
   for (const one of all) await one.begin();
   return {
     scratch,
     machine,
     slack,
-    gateway,
+    gateways,
     opencode,
     broken,
+    /** One of the gateways that are up. */
+    gateway: () => until('a gateway to be up', () => gateways.find((one) => one.current)?.current, UP_MS),
     truth: async () => side.truth(await opencode.up()),
     get kills() {
       return all.reduce((sum, one) => sum + one.kills, 0);
     },
     close: async ({ keep = false } = {}) => {
-      for (const one of [gateway, opencode, slack]) await one.end();
+      for (const one of [...gateways, opencode, slack]) await one.end();
       await side.close();
       machine.close();
       if (!keep) await rm(scratch, { recursive: true, force: true, maxRetries: 3 });

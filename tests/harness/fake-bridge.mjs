@@ -57,6 +57,7 @@ export class FakeOpenCode {
   #socket = null;
   #live = false; // between welcome and the end of the connection
   #seq = 0;
+  #dials = 0;
   #ids;
   #keep;
   #buffer = []; // durable events not yet acknowledged, in order
@@ -72,7 +73,8 @@ export class FakeOpenCode {
   connections = 0;
 
   /**
-   * Connects, and again whenever it is cut, until stop(). `keep` is told what a disk would keep, before anybody else
+   * Connects, and again whenever it is cut, until stop(); `gatewayUrl` may name several, by commas, which are tried in turn.
+   * `keep` is told what a disk would keep, before anybody else
    * learns of it: {session, prompt?}, {reply}, {violation}; `kept` are the sessions that it was told by a former life.
    */
   constructor({ gatewayUrl, token, directory, keep = () => {}, kept = [] }) {
@@ -142,7 +144,8 @@ export class FakeOpenCode {
   // ---- the connection ----
 
   #dial() {
-    const url = `${this.gatewayUrl.replace(/^http/, 'ws')}/api/opencode/bridge`;
+    const urls = this.gatewayUrl.split(',');
+    const url = `${urls[this.#dials++ % urls.length].replace(/^http/, 'ws')}/api/opencode/bridge`;
     const socket = new WebSocket(url, { headers: { authorization: `Bearer ${this.token}` }, perMessageDeflate: false });
     this.#socket = socket;
     socket.on('open', () => {
