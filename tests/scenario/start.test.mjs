@@ -83,20 +83,43 @@ test('a form that was closed can be opened again, with what stood in it', async 
   await card(GENERAL, /Second try/);
 });
 
-test('a channel without the app: the thread cannot begin, and nothing typed is lost', async () => {
+test('a channel without the app is refused on its field', async () => {
   const { id: secret } = await world.slack.post('channels', { name: 'secret', type: 'group', members: [ANN] });
+  const { id: open } = await world.slack.post('channels', { name: 'open', type: 'channel', members: [ANN] });
   await world.slack.command(ANN, GENERAL, '/opencode', 'start');
   const view = await form(ANN);
-  await submit(ANN, view, { title: 'Count the beans', description: 'All of them.', channel: secret });
+  for (const channel of [secret, open]) {
+    const refused = await submit(ANN, view, { title: 'Count the beans', channel });
+    assert.equal(refused.response_action, 'errors');
+    assert.match(refused.errors.channel, /not in that channel/);
+  }
+  await world.slack.post('invite', { channel: secret, user: BOT });
+  assert.equal((await submit(ANN, view, { title: 'Count the beans', channel: secret })).response_action, undefined);
+  await card(secret, /Count the beans/);
+});
+
+test('Slack does not answer in time whether the app is in a channel: not waited for', async () => {
+  await world.slack.command(ANN, GENERAL, '/opencode', 'start');
+  const view = await form(ANN);
+  await world.slack.post('faults', [{ method: 'conversations.info', action: 'delay', delay_ms: 2500 }]);
+  const result = await submit(ANN, view, { title: 'Weigh the beans' });
+  assert.ok(result.acked);
+  await card(GENERAL, /Weigh the beans/);
+});
+
+test('the thread cannot begin: nothing typed is lost', async () => {
+  await world.slack.command(ANN, GENERAL, '/opencode', 'start');
+  const view = await form(ANN);
+  await world.slack.post('faults', [{ method: 'chat.postMessage', action: 'ok_false', error: 'not_in_channel' }]);
+  await submit(ANN, view, { title: 'Sort the beans', description: 'All of them.', priority: 'low' });
   const note = await told(ANN, /Invite me to this channel/);
   const second = await again(ANN, note, view.id);
-  assert.equal(elementOf(second, 'title').initial_value, 'Count the beans');
+  assert.equal(elementOf(second, 'title').initial_value, 'Sort the beans');
   assert.equal(elementOf(second, 'description').initial_value, 'All of them.');
-  assert.equal(elementOf(second, 'channel').initial_conversation, secret);
+  assert.equal(elementOf(second, 'priority').initial_option.value, 'low');
   assert.match(JSON.stringify(second.blocks[0]), /Invite me/);
-  await world.slack.post('invite', { channel: secret, user: BOT });
   await submit(ANN, second, {});
-  await card(secret, /Count the beans/);
+  await card(GENERAL, /Sort the beans/);
 });
 
 test('a message becomes a task', async () => {

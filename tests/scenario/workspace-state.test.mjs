@@ -90,7 +90,8 @@ test('pushed when there is a remote; a new gateway begins with what is there', a
 });
 
 test('a remote that hangs or is away holds nothing up; the push is tried again until it succeeds', async () => {
-  const silent = createServer(() => {}).listen(0, '127.0.0.1');
+  const sockets = [];
+  const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
   await new Promise((resolve) => silent.once('listening', resolve));
   const remote = bare();
   shop.git(shop.dir, 'init', '-q', '--initial-branch=main', 'state');
@@ -103,6 +104,7 @@ test('a remote that hangs or is away holds nothing up; the push is tried again u
 
   shop.git(directory, 'remote', 'set-url', 'origin', remote);
   await until('the push to be tried again', () => shop.git(remote, 'rev-list', '--all', '--count') === '1');
+  for (const socket of sockets) socket.destroy();
   silent.close();
 });
 

@@ -56,6 +56,8 @@ static const struct {
         {"No space left on device", "disk_full", "The disk is full: make room and try again."},
         {"Disk quota exceeded", "disk_full", "The disk quota is used up: make room and try again."},
         {"File too large", "disk_full", "A file may not grow so large here."},
+        /* Of a checkout git does not say why. */
+        {"unable to write file", "disk_full", "A file could not be written: is the disk full?"},
         {".lock': File exists", "locked",
          "Another git is at work there, or one that crashed left its lock; if nobody is, remove the file."},
         {"could not lock config file", "locked",

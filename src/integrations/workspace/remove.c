@@ -3,6 +3,7 @@
  * Twice is harmless, and so is an end in the middle: what is gone already is passed over, and the record goes
  * last. Each worktree is looked at once more right before it goes, since an agent may still be at work in it.
  */
+#include <errno.h>
 #include <unistd.h>
 
 #include "base/failpoint.h"
@@ -117,7 +118,8 @@ static bool remove_all(Job *job, json_t *record)
 {
         const json_t *repositories = json_object_get(record, "repositories");
         const Maker *maker = maker_find(json_str_or(record, "maker", "native"));
-        _cleanup_free_ char *own = mem_printf("%s/%s", job->builders_dir, json_str(record, "name"));
+        _cleanup_free_ char *own = mem_printf("%s/%s", job->builders_dir, json_str(record, "name")),
+                            *trash = workspace_trash(job, json_str(record, "name"));
         size_t n = json_array_size(repositories);
         json_t *rows = json_object_get(job->result, "repositories");
 
@@ -136,7 +138,12 @@ static bool remove_all(Job *job, json_t *record)
         if (maker && maker->forget)
                 maker->forget(job, record);
         FAILPOINT("workspace.remove.before_record");
-        return tree_remove(own, NULL, &job->problem) && record_remove(job, json_str(record, "name"));
+        /* What has come to lie beside the repositories since it was looked at stays, and is said. */
+        if (!is_confirmed(job, ".") && rmdir(own) < 0 && errno != ENOENT)
+                return would_lose(job, workspace_inspection(job, record), "The workspace",
+                                  "files beside the repositories");
+        return tree_remove(trash, job->git.cancel, &job->problem) && tree_remove(own, NULL, &job->problem) &&
+               record_remove(job, json_str(record, "name"));
 }
 
 bool perform_remove(Job *job)

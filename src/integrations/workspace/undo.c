@@ -5,6 +5,7 @@
 #include "integrations/workspace/workspace-internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* Whether git still knows the path as a worktree. */
@@ -23,12 +24,16 @@ static bool is_listed(Job *job, const char *repository, const char *path, bool *
         return true;
 }
 
-/* The directory itself, if it is one of ours. An agent may have put a symbolic link where the workspace's
- * directory was; what it leads to is not ours to remove. */
-static bool remove_directory(Job *job, const char *path)
+/* Takes the directory out of its place in one step, if it is one of ours: whatever ends us, it is there as a
+ * whole or not at all, so that a half removed worktree never looks like work that somebody has changed. An
+ * agent may have put a symbolic link where the workspace's directory was; what it leads to is not ours to
+ * remove. */
+static bool put_away(Job *job, const char *path)
 {
         size_t n = strlen(job->builders_dir);
-        _cleanup_free_ char *parent = mem_strndup(path, (size_t) (strrchr(path, '/') - path)), *real = NULL;
+        const char *slash = strrchr(path, '/');
+        _cleanup_free_ char *parent = mem_strndup(path, (size_t) (slash - path)), *real = NULL, *trash = NULL,
+                            *moved = NULL;
 
         if (strncmp(path, job->builders_dir, n) != 0 || path[n] != '/')
                 return true; /* made by another program, which has its own place for it */
@@ -38,7 +43,18 @@ static bool remove_directory(Job *job, const char *path)
         if (!str_equal(real, parent))
                 return problem_set(&job->problem, "not_a_workspace",
                                    "%s is not where it was made: a symbolic link leads elsewhere.", path);
-        return tree_remove(path, NULL, &job->problem);
+        trash = workspace_trash(job, strrchr(parent, '/') + 1);
+        moved = mem_printf("%s%s", trash, slash);
+        if (!dir_make(trash, &job->problem) || !tree_remove(moved, NULL, &job->problem))
+                return false;
+        if (rename(path, moved) == 0 || errno == ENOENT)
+                return true;
+        return tree_remove(path, NULL, &job->problem); /* something is mounted there */
+}
+
+char *workspace_trash(const Job *job, const char *name)
+{
+        return mem_printf("%s/.workspaces/%s.trash", job->builders_dir, name);
 }
 
 bool worktree_discard(Job *job, const char *repository, const char *path)
@@ -46,23 +62,17 @@ bool worktree_discard(Job *job, const char *repository, const char *path)
         _cleanup_lock_ int lock = -1;
         bool listed;
 
-        if (access(repository, F_OK) < 0) /* the repository itself is gone: there is only the directory */
-                return remove_directory(job, path);
+        if (!put_away(job, path))
+                return false;
+        FAILPOINT("workspace.discard.after_move");
+        if (access(repository, F_OK) < 0) /* the repository itself is gone: there was only the directory */
+                return true;
         lock = repository_lock(job, repository);
         if (lock < 0 || !is_listed(job, repository, path, &listed))
                 return false;
-        if (listed) {
-                /* --force twice: it is locked, and what is in it was looked at before. A worktree whose .git
-                 * is damaged is refused nevertheless; without its directory it is not. */
-                if (!git_do(&job->git, repository, "", NULL,
-                            GIT_ARGS("worktree", "remove", "--force", "--force", path)) &&
-                    !(remove_directory(job, path) &&
-                      git_do(&job->git, repository, "remove a worktree", &job->problem,
-                             GIT_ARGS("worktree", "remove", "--force", "--force", path))))
-                        return false;
-        }
-        FAILPOINT("workspace.discard.before_tree");
-        return remove_directory(job, path);
+        /* --force twice: it is locked. */
+        return !listed || git_do(&job->git, repository, "remove a worktree", &job->problem,
+                                 GIT_ARGS("worktree", "remove", "--force", "--force", path));
 }
 
 /* Our branch, if nobody has put anything on it. */
@@ -87,7 +97,7 @@ bool workspace_undo(Job *job, json_t *record)
 {
         const char *name = json_str(record, "name");
         const Maker *maker = maker_find(json_str_or(record, "maker", "native"));
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = NULL, *trash = NULL;
         json_t *repository;
         size_t i;
 
@@ -105,5 +115,7 @@ bool workspace_undo(Job *job, json_t *record)
         }
         path = mem_printf("%s/%s", job->builders_dir,
                           name); /* never what somebody else's program called its own */
-        return tree_remove(path, NULL, &job->problem) && record_remove(job, name);
+        trash = workspace_trash(job, name);
+        return tree_remove(trash, NULL, &job->problem) && tree_remove(path, NULL, &job->problem) &&
+               record_remove(job, name);
 }

@@ -74,7 +74,9 @@ const Maker *maker_find(const char *name);
 extern const Maker maker_native, maker_task, maker_par;
 
 /* --- undo.c --- */
-/* Removes a worktree and what git knows of it, whatever state it is in. */
+/* Where removed worktrees lie until the record goes; owned by the caller. */
+char *workspace_trash(const Job *job, const char *name);
+/* Takes a worktree out of its place, and what git knows of it, whatever state it is in. */
 bool worktree_discard(Job *job, const char *repository, const char *path);
 /* Takes back all that a record that is not complete may have led to, then the record. */
 bool workspace_undo(Job *job, json_t *record);
