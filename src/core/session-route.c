@@ -158,12 +158,12 @@ void session_override(Flow *f, const char *what, const char *value, const char *
 {
         json_t *routing = json_object_get(flow_data(f), "routing"), *override;
 
-        if (!routing) {
+        if (!json_is_object(routing)) {
                 routing = json_object();
                 json_object_set_new(flow_data(f), "routing", routing);
         }
         override = json_object_get(routing, "override");
-        if (!override) {
+        if (!json_is_object(override)) {
                 override = json_object();
                 json_object_set_new(routing, "override", override);
         }
