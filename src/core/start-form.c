@@ -553,6 +553,23 @@ json_t *start_form_answer(const json_t *in, const json_t *offer, const char *con
         return errors ? json_pack("{s:s, s:o}", "response_action", "errors", "errors", errors) : NULL;
 }
 
+const char *start_form_channel_problem(const json_t *answer)
+{
+        static const char not_there[] =
+                "I am not in that channel. Invite me there (/invite and my name), or choose another one.";
+        const json_t *channel = json_object_get(answer, "channel");
+
+        if (str_equal(json_str(answer, "error"), "channel_not_found"))
+                return not_there;
+        if (!json_bool(answer, "ok") || !json_is_object(channel))
+                return NULL;
+        if (json_bool(channel, "is_archived"))
+                return "That channel is archived. Choose another one.";
+        return json_is_false(json_object_get(channel, "is_member")) && !json_bool(channel, "is_im")
+                       ? not_there
+                       : NULL;
+}
+
 /* ---- the task ---- */
 
 json_t *start_form_task(const json_t *values, const json_t *offer)

@@ -44,6 +44,10 @@ json_t *start_form_options(const json_t *offer, const char *field, const char *q
  * to say: {"response_action": "errors", …}, {"options": …}; NULL when it is to be delivered instead. */
 json_t *start_form_answer(const json_t *in, const json_t *offer, const char *const *allow_channels);
 
+/* Why no thread of ours can be in a channel, by Slack's answer to conversations.info; NULL when one can, or
+ * nobody knows. Static. */
+const char *start_form_channel_problem(const json_t *answer);
+
 json_t *start_form_task(const json_t *values, const json_t *offer);
 /* The prompt: title and description, the title only once. Owned. */
 char *start_form_prompt(const json_t *values);

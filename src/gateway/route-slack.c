@@ -9,6 +9,8 @@
 #include "connectors/slack/inbound.h"
 #include "core/start-form.h"
 
+#define CHANNEL_PATIENCE_MS 1200 /* of Slack's three seconds */
+
 /* An envelope that waits for its commit. */
 typedef struct PendingAck {
         Gateway *gateway;
@@ -104,10 +106,95 @@ static void deliver(PendingAck *p, IntakePlan *plan)
                                          });
 }
 
+static void decide(PendingAck *p, const json_t *in)
+{
+        Gateway *g = p->gateway;
+        _cleanup_(intake_plan_deinit) IntakePlan plan = {0};
+
+        intake_decide(&g->intake, in, &plan);
+        if (!plan.address) {
+                acknowledge(p);
+                return;
+        }
+        if (plan.if_unrouted) {
+                p->if_unrouted = take(plan.if_unrouted);
+                p->dedup_key = mem_strdup(plan.dedup_key);
+                p->in = json_incref((json_t *) in);
+        }
+        deliver(p, &plan);
+}
+
+/* ---- a form's channel ---- */
+
+/* A form waits while Slack is asked whether we are in the channel that it names: in one that we are not in, a
+ * thread may well begin, but its replies would never be heard. Who answers too late is not waited for. */
+typedef struct ChannelLook {
+        PendingAck *p; /* NULL: decided */
+        json_t *in;
+        unsigned n_callbacks; /* that are still to come */
+} ChannelLook;
+
+static void channel_look_end(ChannelLook *look)
+{
+        if (--look->n_callbacks > 0)
+                return;
+        if (look->p)
+                pending_free(look->p);
+        json_decref(look->in);
+        free(look);
+}
+
+static void channel_look_drop(void *userdata)
+{
+        channel_look_end(userdata);
+}
+
+static void on_channel(void *userdata, const SlackWebResult *result)
+{
+        ChannelLook *look = userdata;
+        PendingAck *p = take(look->p);
+        const char *why = result->body ? start_form_channel_problem(result->body) : NULL;
+
+        if (p && why) {
+                _cleanup_json_ json_t *payload =
+                        json_pack("{s:s, s:{s:s}}", "response_action", "errors", "errors", "channel", why);
+                _cleanup_free_ char *text = json_dump(payload);
+
+                acknowledge_with(p, text);
+        } else if (p)
+                decide(p, look->in);
+        channel_look_end(look);
+}
+
+static void on_channel_late(void *userdata)
+{
+        ChannelLook *look = userdata;
+        PendingAck *p = take(look->p);
+
+        if (p)
+                decide(p, look->in);
+        channel_look_end(look);
+}
+
+static bool look_at_channel(PendingAck *p, json_t *in)
+{
+        const char *channel = json_str(in, "values.channel.value.selected_conversation");
+        ChannelLook *look;
+
+        if (!str_equal(json_str(in, "callback_id"), START_FORM) || !str_equal(json_str(in, "type"), "view") ||
+            !channel)
+                return false;
+        look = mem_new(ChannelLook);
+        *look = (ChannelLook){p, json_incref(in), 2};
+        slack_web_later(p->gateway->web, CHANNEL_PATIENCE_MS, on_channel_late, channel_look_drop, look);
+        slack_web_call_owned(p->gateway->web, "conversations.info", json_pack("{s:s}", "channel", channel),
+                             on_channel, channel_look_drop, look);
+        return true;
+}
+
 void gateway_on_envelope(void *userdata, const SlackEnvelope *env)
 {
         Gateway *g = userdata;
-        _cleanup_(intake_plan_deinit) IntakePlan plan = {0};
         _cleanup_free_ char *error = NULL;
         _cleanup_json_ json_t *in = slack_inbound(env->type, env->payload, env->n_payload, &error);
         PendingAck *p = mem_new(PendingAck);
@@ -124,18 +211,7 @@ void gateway_on_envelope(void *userdata, const SlackEnvelope *env)
                 acknowledge(p);
                 return;
         }
-        if (answer(p, in))
+        if (answer(p, in) || look_at_channel(p, in))
                 return;
-        intake_decide(&g->intake, in, &plan);
-        if (!plan.address) {
-                acknowledge(p);
-                return;
-        }
-        p->address = mem_strdup(plan.address);
-        if (plan.if_unrouted) {
-                p->if_unrouted = take(plan.if_unrouted);
-                p->dedup_key = mem_strdup(plan.dedup_key);
-                p->in = json_incref(in);
-        }
-        deliver(p, &plan);
+        decide(p, in);
 }

@@ -237,6 +237,31 @@ static void test_answer(void **state)
         }
 }
 
+static void test_channel_problem(void **state)
+{
+        static const struct {
+                const char *answer, *why; /* the beginning; NULL: none */
+        } cases[] = {
+                {"{'ok':true,'channel':{'id':'C1','is_member':true}}", NULL},
+                {"{'ok':true,'channel':{'id':'C1','is_member':false}}", "I am not in that channel"},
+                {"{'ok':true,'channel':{'id':'D1','is_im':true,'is_member':false}}", NULL},
+                {"{'ok':true,'channel':{'id':'C1','is_member':true,'is_archived':true}}",
+                 "That channel is archived"},
+                {"{'ok':true,'channel':{'id':'C1'}}", NULL},
+                {"{'ok':false,'error':'channel_not_found'}", "I am not in that channel"},
+                {"{'ok':false,'error':'missing_scope'}", NULL},
+                {"{}", NULL},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_json_ json_t *answer = desk_json("%s", cases[i].answer);
+                const char *why = start_form_channel_problem(answer);
+
+                assert_int_equal(why != NULL, cases[i].why != NULL);
+                assert_true(!why || str_starts_with(why, cases[i].why));
+        }
+}
+
 /* ---- inference ---- */
 
 static void test_infer(void **state)
@@ -414,12 +439,13 @@ static void test_task(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_read),         cmocka_unit_test(test_titles_are_cleaned),
-                cmocka_unit_test(test_split),        cmocka_unit_test(test_prompt),
-                cmocka_unit_test(test_check),        cmocka_unit_test(test_lengths),
-                cmocka_unit_test(test_answer),       cmocka_unit_test(test_infer),
-                cmocka_unit_test(test_route),        cmocka_unit_test(test_view),
-                cmocka_unit_test(test_view_of_many), cmocka_unit_test(test_task),
+                cmocka_unit_test(test_read),   cmocka_unit_test(test_titles_are_cleaned),
+                cmocka_unit_test(test_split),  cmocka_unit_test(test_prompt),
+                cmocka_unit_test(test_check),  cmocka_unit_test(test_lengths),
+                cmocka_unit_test(test_answer), cmocka_unit_test(test_channel_problem),
+                cmocka_unit_test(test_infer),  cmocka_unit_test(test_route),
+                cmocka_unit_test(test_view),   cmocka_unit_test(test_view_of_many),
+                cmocka_unit_test(test_task),
         };
 
         json_setup();
