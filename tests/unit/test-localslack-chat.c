@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "localslack-room.h"
 #include "messages.h"
+#include "problems.h"
 
 static char *repeat(const char *what, size_t n)
 {
@@ -351,6 +352,47 @@ static void test_alerts_are_a_switch(void **state)
         room_expect(w, "invalid_blocks", "chat.postMessage", inside);
 }
 
+/* What Slack answers is told to the developer in words of its own for each error. */
+static void test_problems_in_words(void **state)
+{
+        static const char *const errors[] = {"not_authed",
+                                             "missing_argument",
+                                             "bad_timestamp",
+                                             "user_not_in_channel",
+                                             "restricted_action_thread_locked",
+                                             "is_inactive",
+                                             "invalid_metadata_schema",
+                                             "stopped_by_user",
+                                             "name_taken",
+                                             "file_not_found",
+                                             "view_not_found",
+                                             "not_enabled",
+                                             "time_in_past",
+                                             "token_expired",
+                                             "fatal_error",
+                                             "session_not_found"};
+        _cleanup_(room_freep) Room *w = room_new();
+        const RecordRing *ring = &w->l.problems;
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(errors); i++) {
+                _cleanup_free_ char *quoted = mem_printf("{'ok':false,'error':'%s'}", errors[i]);
+                _cleanup_free_ char *begin = mem_printf("\"what\":\"%s: ", errors[i]);
+                _cleanup_json_ json_t *answer = room_json(quoted);
+                const char *text;
+
+                problems_note_answer(&w->l, "auth.test", 200, answer);
+                assert_int_equal(ring->count, i + 1);
+                text = record_ring_at(ring, i)->text;
+                assert_non_null(strstr(text, begin));
+                assert_null(strstr(text, "the call was refused"));
+        }
+        _cleanup_json_ json_t *unknown = room_json("{'ok':false,'error':'never_heard_of'}");
+        problems_note_answer(&w->l, "auth.test", 200, unknown);
+        assert_non_null(
+                strstr(record_ring_at(ring, ring->count - 1)->text, "never_heard_of: the call was refused"));
+}
+
 static void test_same_client_msg_id(void **state)
 {
         _cleanup_(room_freep) Room *w = room_new();
@@ -384,6 +426,7 @@ int main(void)
                 cmocka_unit_test(test_links_in_hostile_text),
                 cmocka_unit_test(test_text_without_marks),
                 cmocka_unit_test(test_alerts_are_a_switch),
+                cmocka_unit_test(test_problems_in_words),
         };
 
         json_setup();
