@@ -277,6 +277,16 @@ export class FakeOpenCode {
       case 'reconcile':
         this.#reconcile();
         return {};
+      case 'agents.list':
+        return {
+          agents: [{ name: 'build', mode: 'primary', description: '' }],
+          commands: [],
+          skills: [],
+          default_agent: 'build',
+          default_model: null,
+        };
+      case 'providers.list':
+        return { providers: [] };
       default:
         throw new Failure('invalid', 'not played here');
     }
