@@ -75,9 +75,12 @@ static void open_form(Flow *f, const FlowEvent *ev)
 /* ---- the form was sent ---- */
 
 /* The workspace is there, or on its way: moving a session into another one would lose what it has begun. */
-static bool is_placed(const json_t *data)
+static bool is_placed(Flow *f)
 {
-        return json_str(data, "oc.session_id") || json_at(data, "workspace");
+        const json_t *data = flow_data(f);
+
+        return json_str(data, "oc.session_id") || json_at(data, "workspace") ||
+               str_equal(flow_step_name(f), "preparing");
 }
 
 static void take_place(Flow *f, json_t *task, const json_t *was, bool *ret_kept)
@@ -88,7 +91,7 @@ static void take_place(Flow *f, json_t *task, const json_t *was, bool *ret_kept)
                 const json_t *now = json_at(task, fields[i]), *then = json_at(was, fields[i]);
                 bool both_none = (json_is_array(now) && json_array_size(now) == 0 && !then) || now == then;
 
-                if (!is_placed(flow_data(f)) || both_none || (now && then && json_equal(now, then)))
+                if (!is_placed(f) || both_none || (now && then && json_equal(now, then)))
                         continue;
                 *ret_kept = true;
                 if (then)
@@ -116,7 +119,8 @@ static void tell_changed(Flow *f, const char *user, bool text_kept, bool place_k
         _cleanup_free_ char *text = mem_printf(
                 "Changed. Agent and model count from the next prompt on.%s%s",
                 text_kept ? " The agent has read the description already: say what is new in a reply." : "",
-                place_kept ? " Project and repositories stay as they were: the workspace is made." : "");
+                place_kept ? " Project and repositories stay as they were: the session has its place already."
+                           : "");
 
         say_ephemeral(f, &thread, user, ":pencil2:", text);
 }

@@ -3,6 +3,7 @@
 #include "core-desk.h"
 
 #include "core/start-form.h"
+#include "integrations/workspace/workspace-asks.h"
 
 #define LIST                                                                                                 \
         "{'complete':true,'repositories':[{'name':'web'}],"                                                  \
@@ -327,6 +328,33 @@ static void test_edit_when_it_works_already(void **state)
         assert_true(desk_times(d, "has read the description already") > 0);
 }
 
+/* The workspace cannot be made: another repository in the form, and it goes on without a further word. */
+static void test_edit_of_what_could_not_begin(void **state)
+{
+        Desk *d = *state;
+        _cleanup_free_ char *address = NULL;
+        _cleanup_json_ json_t *view = NULL;
+
+        ask_for(d, ASKED("0012 new colours"));
+        offer(d, LIST);
+        desk_end(d, desk_held(d, SLACK_POST, 0), ASK_OK, "{'ts':'200.1','channel':'C1'}");
+        desk_expect(d, "session", "step", "preparing");
+        desk_end(d, desk_held(d, WORKSPACE_CREATE, 0), ASK_PERMFAIL,
+                 "{'error':'no_commits','message':'web has no commits yet'}");
+        desk_expect(d, "session", "step", "broken");
+        desk_tell(d, "thread:C1:200.1", NULL, "slack.action",
+                  "{'user':'U0ANN','allowed':true,'action_id':'session.edit','trigger_id':'t2'}");
+        offer(d, LIST);
+        view = opened(d);
+        address = self(d);
+        desk_tell(
+                d, address, NULL, "slack.view",
+                "{'user':'U0ANN','allowed':true,'values':{'title':{'value':{'value':'new colours'}},'repositories':{'value':{'selected_options':[]}}}}");
+        offer(d, LIST);
+        desk_expect(d, "session", "data.task.repositories", "[]");
+        desk_expect(d, "session", "step", "creating");
+}
+
 int main(void)
 {
 #define test(_fn) cmocka_unit_test_setup_teardown(_fn, setup, teardown)
@@ -343,6 +371,7 @@ int main(void)
                 test(test_who_may_not),
                 test(test_edit_before_the_prompt),
                 test(test_edit_when_it_works_already),
+                test(test_edit_of_what_could_not_begin),
         };
 
         json_setup();

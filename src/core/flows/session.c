@@ -343,6 +343,10 @@ static FlowVerdict on_broken(Flow *f, const FlowEvent *ev)
                 session_enqueue(f, ev, true);
                 return flow_go(f, next_step(f));
         }
+        if (flow_event_is(ev, "session.edited")) { /* what kept it from beginning may be gone */
+                session_take_task_event(f, ev);
+                return session_queue_length(f) > 0 ? flow_go(f, next_step(f)) : FLOW_STAY;
+        }
         if (session_take_workspace_event(f, ev) != WORKSPACE_OTHER)
                 return FLOW_STAY; /* made all the same after a stop: the next reply finds it */
         if (flow_event_is_ask(ev, OPENCODE_SESSION_CREATE, NULL)) {
