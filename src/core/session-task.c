@@ -49,6 +49,11 @@ static json_t *values_of(Flow *f)
 
         if (str_empty(json_str(values, "title")))
                 json_put_str(values, "title", json_str_or(data, "title", ""));
+        /* What was changed with a tap since counts, not what the form said once. */
+        if (json_str(data, "routing.override.agent"))
+                json_put_str(values, "agent", json_str(data, "routing.override.agent"));
+        if (json_str(data, "routing.override.model"))
+                json_put_str(values, "model", json_str(data, "routing.override.model"));
         json_object_del(values, "project");
         if (json_str(data, "task.project.id"))
                 json_put_str(values, "project", json_str(data, "task.project.id"));
@@ -125,6 +130,25 @@ static void tell_changed(Flow *f, const char *user, bool text_kept, bool place_k
         say_ephemeral(f, &thread, user, ":pencil2:", text);
 }
 
+/* A model by its full name cannot be chosen in the form, and is not lost by it either. */
+static void take_routing(Flow *f, const json_t *routing)
+{
+        const json_t *was = json_at(flow_data(f), "routing.override");
+        const char *model = json_str(was, "model");
+        json_t *now = json_is_object(routing) ? json_deep_copy(routing) : json_object();
+
+        if (model && strchr(model, '/') && !json_at(now, "override.model")) {
+                json_t *override = json_at(now, "override") ? json_incref(json_object_get(now, "override"))
+                                                            : json_deep_copy(was);
+
+                if (!json_at(now, "override"))
+                        json_object_del(override, "agent");
+                json_put_str(override, "model", model);
+                json_object_set_new(now, "override", override);
+        }
+        json_object_set_new(flow_data(f), "routing", now);
+}
+
 static void edited(Flow *f, const FlowEvent *ev)
 {
         json_t *data = flow_data(f), *task = json_deep_copy(json_at(ev->data, "task"));
@@ -139,8 +163,7 @@ static void edited(Flow *f, const FlowEvent *ev)
                 json_put_str(task, "description", json_str_or(was, "description", ""));
         json_put_str(data, "title", json_str_or(task, "title", json_str_or(data, "title", "Task")));
         json_object_set_new(data, "task", task);
-        if (json_at(ev->data, "routing"))
-                json_object_set_new(data, "routing", json_deep_copy(json_at(ev->data, "routing")));
+        take_routing(f, json_at(ev->data, "routing"));
         tell_changed(f, json_str_or(ev->data, "user", ""), text_kept, place_kept);
         session_show_card(f);
 }

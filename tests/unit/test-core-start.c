@@ -328,6 +328,36 @@ static void test_edit_when_it_works_already(void **state)
         assert_true(desk_times(d, "has read the description already") > 0);
 }
 
+/* Somebody named a model in full, which the form cannot show: it is not lost by an edit. */
+static void test_edit_after_a_tap(void **state)
+{
+        Desk *d = *state;
+        _cleanup_free_ char *address = NULL;
+        _cleanup_json_ json_t *view = NULL;
+
+        ask_for(d, ASKED("fix the typo"));
+        offer(d, "{}");
+        desk_end(d, desk_held(d, SLACK_POST, 0), ASK_OK, "{'ts':'200.1','channel':'C1'}");
+        desk_tell(d, "thread:C1:200.1", NULL, "session.edited",
+                  "{'user':'U0BOB','task':{'title':'fix the typo','agent':'builder'},"
+                  "'routing':{'override':{'agent':'pm','model':'provider/large','user':'U0BOB'}}}");
+        desk_expect(d, "session", "data.routing.override.model", "provider/large");
+        desk_tell(d, "thread:C1:200.1", NULL, "slack.action",
+                  "{'user':'U0ANN','allowed':true,'action_id':'session.edit','trigger_id':'t2'}");
+        offer(d, LIST);
+        view = opened(d);
+        assert_string_equal(json_str(element_of(view, "agent"), "initial_option.value"), "pm");
+        address = self(d);
+        desk_tell(
+                d, address, NULL, "slack.view",
+                "{'user':'U0ANN','allowed':true,'values':{'title':{'value':{'value':'fix the typo'}},'model':{'value':{'selected_option':{'value':'auto'}}},"
+                "'agent':{'value':{'selected_option':{'value':'builder'}}}}}");
+        offer(d, LIST);
+        desk_expect(d, "session", "data.task.agent", "builder");
+        desk_expect(d, "session", "data.routing.override.agent", "(none)"); /* as the words say */
+        desk_expect(d, "session", "data.routing.override.model", "provider/large");
+}
+
 /* The workspace cannot be made: another repository in the form, and it goes on without a further word. */
 static void test_edit_of_what_could_not_begin(void **state)
 {
@@ -371,6 +401,7 @@ int main(void)
                 test(test_who_may_not),
                 test(test_edit_before_the_prompt),
                 test(test_edit_when_it_works_already),
+                test(test_edit_after_a_tap),
                 test(test_edit_of_what_could_not_begin),
         };
 
