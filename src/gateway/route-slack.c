@@ -19,7 +19,7 @@ typedef struct PendingAck {
         int64_t since_us;
         json_t *in; /* kept while a notice may have to be said */
         char *if_unrouted, *dedup_key;
-        char *address;
+        char *address; /* where it was delivered to */
 } PendingAck;
 
 static void pending_free(PendingAck *p)
@@ -95,6 +95,7 @@ static void on_delivered(void *userdata, FlowDelivered outcome)
 static void deliver(PendingAck *p, IntakePlan *plan)
 {
         FAILPOINT("slack.before_deliver");
+        mem_strset(&p->address, plan->address);
         flow_deliver(p->gateway->engine, &(FlowDelivery){
                                                  .address = plan->address,
                                                  .kind = plan->kind,
