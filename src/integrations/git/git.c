@@ -20,6 +20,7 @@ static const char *const passed_on[] = {
         "NO_PROXY",
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
+        "TMUX_TMPDIR",
         "GIT_CONFIG_GLOBAL",
         "GIT_CONFIG_SYSTEM",
         "GIT_SSH",
