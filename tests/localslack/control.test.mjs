@@ -46,7 +46,7 @@ const envelopes = (socket, text) => socket.texts.filter((f) => f.payload?.event?
 const seen = (slack, what, n = 1) => slack.expect({ frame: { direction: 'out', contains: what }, at_least: n });
 
 test('an envelope is doubled, repeated, loses its acknowledgement, is lost', async () => {
-  const { slack, socket, end } = await withSocket(['--switch', 'retry_scale=0', '--switch', 'ack_timeout_ms=100']);
+  const { slack, socket, end } = await withSocket(['--switch', 'retry_scale=0', '--switch', 'ack_timeout_ms=1000']);
   await slack.post('faults', [{ envelope: 'message', action: 'duplicate' }]);
   await slack.say('ann', 'general', 'double');
   await seen(slack, '"text":"double"', 2);
