@@ -25,6 +25,7 @@ async function startEndpoints() {
   return { status, looks, url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
 
+const PATIENCE_MS = 90_000; // of a machine that does other things, too
 let endpoints;
 let world;
 const env = () => ({
@@ -50,14 +51,14 @@ const askedOf = async (words) =>
     .filter((r) => r.kind !== 'title' && JSON.stringify(r.body?.messages?.findLast((m) => m.role === 'user') ?? '').includes(words))
     .map((r) => r.model);
 const outage = (status) => world.model.outage('demo', status);
-const fallbackOf = (thread) => thread.wait('the question what to do', (list) => list.find((m) => buttonsOf(m).some((b) => b.action_id === 'fallback.retry')), 60_000);
+const fallbackOf = (thread) => thread.wait('the question what to do', (list) => list.find((m) => buttonsOf(m).some((b) => b.action_id === 'fallback.retry')), PATIENCE_MS);
 const becomes = (thread, message, pattern) =>
   thread.wait(`the question to say ${pattern}`, (list) => list.find((m) => m.ts === message.ts && pattern.test(textOf(m)) && !buttonsOf(m).length), 90_000);
 /** A session on claude, whatever its words said, and a prompt in it while claude answers with `status`. */
 async function failing(text, status) {
   await outage(null);
   const thread = await world.start('say:Ready.');
-  await thread.says(/Ready/);
+  await thread.says(/Ready/, PATIENCE_MS);
   await thread.reply('!model claude');
   await thread.cardSays(/claude \(scripted\/demo\)/);
   await outage(status);
@@ -68,7 +69,7 @@ const button = (message, action) => buttonsOf(message).find((b) => b.action_id.s
 
 test('!model: the choice, a choice, and what does not exist', async () => {
   const thread = await failing('say:First answer.', null);
-  await thread.says(/First answer/);
+  await thread.says(/First answer/, PATIENCE_MS);
   await thread.reply('!model');
   await thread.told(ANN, /claude\*? \(now\)[^]*qwen/);
   await thread.reply('!model gpt');
@@ -77,28 +78,44 @@ test('!model: the choice, a choice, and what does not exist', async () => {
   await thread.says(/Model from the next prompt on: .*qwen \(scripted\/demo-backup\)/);
   await thread.cardSays(/qwen \(scripted\/demo-backup\)[^]*Chosen by/);
   await thread.reply('say:Second answer.');
-  await thread.says(/Second answer/);
+  await thread.says(/Second answer/, PATIENCE_MS);
   assert.deepEqual(await askedOf('Second answer'), ['demo-backup']);
   await thread.reply('!model qwen');
   await thread.told(ANN, /is .*qwen.* already/);
   await thread.reply('!model scripted/demo-mini');
-  await thread.says(/Model from the next prompt on: .*scripted\/demo-mini/);
+  await thread.says(/Model from the next prompt on: .*scripted\/demo-mini/, PATIENCE_MS);
   await thread.reply('!model nobody/nothing');
   await thread.told(ANN, /There is no model .*nobody\/nothing/);
 });
 
 test('one tap on the card, and a command from outside the thread', async () => {
   const thread = await failing('say:Begun.', null);
-  await thread.says(/Begun/);
+  await thread.says(/Begun/, PATIENCE_MS);
   const card = await thread.cardSays(/Finished/);
   const actions = card.blocks.find((b) => b.type === 'actions');
   const menu = actions.elements.find((e) => e.type === 'overflow');
   const option = menu.options.find((o) => o.text.text === 'Model: qwen');
   await world.slack.click({ user: ANN, channel: GENERAL, ts: card.ts, action_id: menu.action_id, block_id: actions.block_id, value: option.value });
-  await thread.says(/Model from the next prompt on: .*qwen/);
+  await thread.says(/Model from the next prompt on: .*qwen/, PATIENCE_MS);
   await thread.reply('say:On the other.');
-  await thread.says(/On the other/);
+  await thread.says(/On the other/, PATIENCE_MS);
   assert.deepEqual(await askedOf('On the other'), ['demo-backup']);
+});
+
+test('from outside the thread: the person\'s only session, or which one is meant', async () => {
+  await outage(null);
+  const thread = await world.start('say:Of Bob.', { user: BOB });
+  await thread.says(/Of Bob/, PATIENCE_MS);
+  await thread.reply('!model claude', BOB);
+  await thread.cardSays(/claude \(scripted\/demo\)/);
+  await world.slack.command(BOB, GENERAL, '/opencode', 'model qwen');
+  await thread.says(/Model from the next prompt on: .*qwen/, PATIENCE_MS);
+  await world.slack.command(BOB, GENERAL, '/opencode', 'retry');
+  await thread.told(BOB, /did not fail/);
+  const other = await world.start('say:Another of Bob.', { user: BOB });
+  await other.says(/Another of Bob/, PATIENCE_MS);
+  await world.slack.command(BOB, GENERAL, '/opencode', 'model claude');
+  await world.slack.waitFor((state) => JSON.stringify(state).includes('You have several sessions'), { what: 'the question which one' });
 });
 
 test('Switch: the same prompt goes to the other profile, once', async () => {
@@ -106,7 +123,7 @@ test('Switch: the same prompt goes to the other profile, once', async () => {
   const message = await fallbackOf(thread);
   assert.match(textOf(message), /claude \(scripted\/demo\) does not answer/);
   await thread.click('fallback.switch', { user: BOB });
-  await thread.says(/Answered by the other/, 60_000);
+  await thread.says(/Answered by the other/, PATIENCE_MS);
   const over = await becomes(thread, message, /the same prompt went to qwen/);
   assert.match(JSON.stringify(over.blocks), /U0BOB/);
   assert.deepEqual((await askedOf('Answered by the other')).filter((m) => m === 'demo-backup'), ['demo-backup']);
@@ -114,7 +131,7 @@ test('Switch: the same prompt goes to the other profile, once', async () => {
   await thread.told(ANN, /Another model was chosen already/);
   await outage(null);
   await thread.reply('say:Stays with it.');
-  await thread.says(/Stays with it/);
+  await thread.says(/Stays with it/, PATIENCE_MS);
   assert.deepEqual(await askedOf('Stays with it'), ['demo-backup']);
 });
 
@@ -122,7 +139,7 @@ test('recovery first: the turn goes on by itself, and a late click finds it so',
   const thread = await failing('say:By itself after all.', 503);
   const message = await fallbackOf(thread);
   await outage(null);
-  await thread.says(/By itself after all/, 60_000);
+  await thread.says(/By itself after all/, PATIENCE_MS);
   await becomes(thread, message, /answers again|has answered/);
   await world.clickAgain(thread, message, button(message, 'fallback.switch'));
   await thread.told(ANN, /answers again; nothing was sent/);
@@ -136,7 +153,7 @@ test('a turn that is over is sent once more when the endpoint answers again', as
   assert.match(textOf(message), /When it answers again/);
   await outage(null);
   endpoints.status.claude = 200;
-  await thread.says(/Sent once more/, 60_000);
+  await thread.says(/Sent once more/, PATIENCE_MS);
   await becomes(thread, message, /sent the same prompt again, because it answers again/);
 });
 
@@ -144,14 +161,14 @@ test('it comes back and fails again: no second time without a person', async () 
   const thread = await failing('say:Only by hand.', 401);
   const first = await fallbackOf(thread);
   await becomes(thread, first, /because it answers again/);
-  const second = await thread.wait('a second question', (list) => list.find((m) => m.ts !== first.ts && button(m, 'fallback.retry')), 60_000);
+  const second = await thread.wait('a second question', (list) => list.find((m) => m.ts !== first.ts && button(m, 'fallback.retry')), PATIENCE_MS);
   assert.match(textOf(second), /now a person decides/);
   const looks = endpoints.looks.claude;
   await world.until('two more looks', () => endpoints.looks.claude >= looks + 2, 30_000);
   assert.ok(button((await thread.messages()).find((m) => m.ts === second.ts), 'fallback.retry'), 'nothing was sent meanwhile');
   await outage(null);
   await thread.click('fallback.retry');
-  await thread.says(/Only by hand/);
+  await thread.says(/Only by hand/, PATIENCE_MS);
   await becomes(thread, second, /sent the same prompt again, by/);
 });
 
@@ -162,7 +179,7 @@ test('two people at once: one of them is told that the other was faster', async 
     world.clickAgain(thread, message, button(message, 'fallback.switch'), { user: ANN }),
     world.clickAgain(thread, message, button(message, 'fallback.switch'), { user: BOB }),
   ]);
-  await thread.says(/One of two/, 60_000);
+  await thread.says(/One of two/, PATIENCE_MS);
   await outage(null);
   const over = await becomes(thread, message, /went to qwen/);
   const late = JSON.stringify(over.blocks).includes(ANN) ? BOB : ANN;
@@ -179,7 +196,7 @@ test('the gateway is killed between question and click, and between click and an
   await thread.wait('the click to be taken', (list) => list.find((m) => m.ts === message.ts && !buttonsOf(m).length));
   await world.gateway.kill9();
   await world.restartGateway();
-  await thread.says(/After two deaths/, 60_000);
+  await thread.says(/After two deaths/, PATIENCE_MS);
   await becomes(thread, message, /went to qwen/);
   await outage(null);
   assert.deepEqual((await askedOf('After two deaths')).filter((m) => m === 'demo-backup'), ['demo-backup']);
@@ -191,9 +208,9 @@ test('OpenCode is killed while it tries: the buttons still work', async () => {
   await world.opencode.kill9();
   await world.startOpenCode();
   await world.gateway.ready({ bridges: 1, timeoutMs: 60_000 });
-  await thread.wait('the turn to be given up', (list) => list.find((m) => m.ts === message.ts && !/goes on trying/.test(textOf(m))), 60_000);
+  await thread.wait('the turn to be given up', (list) => list.find((m) => m.ts === message.ts && !/goes on trying/.test(textOf(m))), PATIENCE_MS);
   await thread.click('fallback.switch');
-  await thread.says(/After another OpenCode/, 60_000);
+  await thread.says(/After another OpenCode/, PATIENCE_MS);
   await becomes(thread, message, /went to qwen/);
   await outage(null);
 });
@@ -204,7 +221,7 @@ test('!retry, and a reply that makes the question pointless', async () => {
   endpoints.status.claude = 500;
   await outage(null);
   await thread.reply('!retry');
-  await thread.says(/By word/);
+  await thread.says(/By word/, PATIENCE_MS);
   await becomes(thread, message, /sent the same prompt again/);
   await thread.reply('!retry');
   await thread.told(ANN, /did not fail/);
@@ -213,7 +230,7 @@ test('!retry, and a reply that makes the question pointless', async () => {
   const question = await fallbackOf(other);
   await outage(null);
   await other.reply('say:Something else.');
-  await other.says(/Something else/);
+  await other.says(/Something else/, PATIENCE_MS);
   await becomes(other, question, /the conversation went on/);
   endpoints.status.claude = 200;
 });
@@ -233,6 +250,6 @@ test('when no other profile answers, there is only Retry; /readyz says who fails
   await thread.wait('the other profile', (list) => list.some((m) => m.ts === message.ts && button(m, 'fallback.switch')), 30_000);
   await outage(null);
   await thread.click('fallback.switch');
-  await thread.says(/Nobody/);
+  await thread.says(/Nobody/, PATIENCE_MS);
   endpoints.status.claude = 200;
 });
