@@ -154,8 +154,11 @@ export async function startWorkshop() {
       return existsSync(at) ? (await readdir(at)).filter((name) => name.endsWith('.json')).sort() : [];
     },
     async close() {
-      for (const driver of drivers) await driver.stop();
+      const ends = [];
+      for (const driver of drivers) ends.push([driver, await driver.stop()]);
       await rm(dir, { recursive: true, force: true });
+      // A sanitizer's findings at the end; those that were killed by the test have a signal.
+      for (const [driver, { code, signal }] of ends) if (code !== 0 && !signal) throw new Error(`the driver ended with ${code}\n${driver.log()}`);
     },
   };
 }
