@@ -2,7 +2,7 @@
 // random death costs a day.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,6 +13,13 @@ const REPORT = /==\d+==\s*ERROR: |runtime error: |WARNING: ThreadSanitizer/;
 export function keepCores() {
   const hard = execFileSync('prlimit', ['--pid', String(process.pid), '--core', '--output', 'HARD', '--noheadings'], { encoding: 'utf8' });
   execFileSync('prlimit', ['--pid', String(process.pid), `--core=${hard.trim()}:${hard.trim()}`]);
+}
+
+const coresIn = (directory) => (existsSync(directory) ? readdirSync(directory).filter((name) => /^core(\.\d+)?$/.test(name)) : []);
+
+/** After a death that was expected: its core dump explains no later one. */
+export function forgetCores(directory) {
+  for (const name of coresIn(directory)) rmSync(join(directory, name));
 }
 
 function stacks(program, core) {
@@ -31,7 +38,7 @@ function stacks(program, core) {
 export function autopsy({ program, directory, log }) {
   const at = log.search(REPORT);
   const parts = [at >= 0 ? log.slice(at) : log.slice(-LOG_CHARACTERS)];
-  const core = existsSync(directory) && readdirSync(directory).find((name) => /^core(\.\d+)?$/.test(name));
+  const [core] = coresIn(directory);
   if (core) {
     const kept = join(tmpdir(), `opencode-slack-core-${process.pid}-${Date.now()}`);
     try {

@@ -13,7 +13,7 @@ import { gatewayBin, startGateway } from '../harness/gateway.mjs';
 import { startLocalSlack } from '../harness/localslack.mjs';
 import { freePort } from '../harness/opencode.mjs';
 import { ANN, BOB, BOT, GENERAL, buttonsOf, isProgress, textOf } from '../harness/world.mjs';
-import { autopsy, keepCores } from './autopsy.mjs';
+import { autopsy, forgetCores, keepCores } from './autopsy.mjs';
 
 const WAIT_MS = 240_000; // Slack's limits hold here, too: 50 edits a minute, and some of them have to wait
 const TOKEN = 'bridge-token-of-the-tests';
@@ -59,6 +59,7 @@ class Supervisor {
           const log = this.current.log();
           throw new Error(`the gateway ended by itself (${signal}):\n${autopsy({ program: gatewayBin(), directory: this.#options.stateDir, log })}`);
         }
+        forgetCores(this.#options.stateDir);
         this.kills++;
       }
       await this.#spawn(arm);
