@@ -7,12 +7,12 @@ static const struct {
         const char *word;
         CommandVerb verb;
 } words[] = {
-        {"start", COMMAND_START}, {"new", COMMAND_START},       {"status", COMMAND_STATUS},
-        {"list", COMMAND_LIST},   {"ls", COMMAND_LIST},         {"sessions", COMMAND_LIST},
-        {"stop", COMMAND_STOP},   {"abort", COMMAND_STOP},      {"help", COMMAND_HELP},
-        {"?", COMMAND_HELP},      {"cleanup", COMMAND_CLEANUP}, {"focus", COMMAND_FOCUS},
-        {"model", COMMAND_MODEL}, {"models", COMMAND_MODEL},    {"agent", COMMAND_AGENT},
-        {"agents", COMMAND_AGENT}, {"retry", COMMAND_RETRY},    {"again", COMMAND_RETRY},
+        {"start", COMMAND_START},  {"new", COMMAND_START},       {"status", COMMAND_STATUS},
+        {"list", COMMAND_LIST},    {"ls", COMMAND_LIST},         {"sessions", COMMAND_LIST},
+        {"stop", COMMAND_STOP},    {"abort", COMMAND_STOP},      {"help", COMMAND_HELP},
+        {"?", COMMAND_HELP},       {"cleanup", COMMAND_CLEANUP}, {"focus", COMMAND_FOCUS},
+        {"model", COMMAND_MODEL},  {"models", COMMAND_MODEL},    {"agent", COMMAND_AGENT},
+        {"agents", COMMAND_AGENT}, {"retry", COMMAND_RETRY},     {"again", COMMAND_RETRY},
 };
 
 static const CommandHelp help[] = {

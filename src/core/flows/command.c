@@ -1,7 +1,8 @@
-/* A command that asks or tells: help, status, list, stop, model, agent, retry. (`start` is a flow of its own.)
- * Slash commands do not work in threads, so what is about one session has to find out which is meant: the only
- * one that runs, for model, agent and retry else the person's only one in the channel; else the person says it
- * in the thread. In threads some of them are said as `!word`: then there is no response_url. */
+/* A command that asks or tells: help, status, list, stop, model, agent, retry. (`start` is a flow of its
+ * own.) Slash commands do not work in threads, so what is about one session has to find out which is meant:
+ * the only one that runs, for model, agent and retry else the person's only one in the channel; else the
+ * person says it in the thread. In threads some of them are said as `!word`: then there is no response_url.
+ */
 #include "core/flows/flows.h"
 
 #include <strings.h>
