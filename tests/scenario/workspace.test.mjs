@@ -232,10 +232,13 @@ test('an address is cloned once, shared by workspaces, and brought up to date', 
   const origin = await shop.repository('elsewhere/big.d', { 'big.bin': 'x'.repeat(3_000_000) });
   const url = `file://${origin}`;
   const driver = shop.driver();
-  const first = await create(driver, 'a', [{ name: 'big', url }]);
+  await shop.repository('api');
+  const first = await create(driver, 'a', ['api', { name: 'big', url }], { progress: 'flow:1' });
+  const { data } = driver.progress.find((one) => one.data.phase === 'clone');
+  assert.deepEqual([data.repository, data.index, data.total, data.percent], ['big', 2, 2, 0]);
   const newer = shop.commit(origin);
   const second = await create(driver, 'b', [{ name: 'big', url }]);
-  assert.equal(first.repositories[0].repository, second.repositories[0].repository);
+  assert.equal(first.repositories[1].repository, second.repositories[0].repository);
   assert.equal(second.repositories[0].base_commit, newer);
   assert.equal(shop.git(join(second.path, 'big'), 'status', '--porcelain'), '');
 

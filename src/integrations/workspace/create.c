@@ -153,7 +153,11 @@ static json_t *plan(Job *job, const Wish *w, const char *name, const char *branc
         size_t i;
 
         json_array_foreach (json_object_get(job->args, "repositories"), i, wanted) {
-                json_t *entry = plan_repository(job, w, wanted, path, branch);
+                json_t *entry;
+
+                job->i_repository = i + 1;
+                job->n_repositories = json_array_size(json_object_get(job->args, "repositories"));
+                entry = plan_repository(job, w, wanted, path, branch);
 
                 if (!entry) {
                         if (!job->problem.repository)

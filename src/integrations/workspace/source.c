@@ -35,6 +35,7 @@ static bool clone(Job *job, const char *url, const char *path, const char *name)
         c.child.on_err = progress_of_clone;
         c.child.userdata = job;
         job->cloning = name;
+        progress_say(job, "clone", name, job->i_repository, job->n_repositories, 0, 0);
         if (!git_run(&c, &job->git, doing, &job->problem)) {
                 tree_remove(temporary, NULL, &job->problem); /* what is wrong is said already */
                 return false;
