@@ -1,9 +1,11 @@
-// What a gateway carries on SQLite and on PostgreSQL, and how long it takes until one that stands by is at work:
+// What one gateway carries on SQLite and on PostgreSQL, what two and three carry together, and how long it takes until the
+// others have what one had that is stopped or killed:
 //
 //   node bench/scaling.mjs [turns per round]
 //
-// A turn is a click that is stored, acknowledged, and has its durable turn in a session. Everything runs on this machine,
-// PostgreSQL with fsync. Needs ./dev build and Debian's postgresql-15; medians of three rounds.
+// A turn is a click that is stored, acknowledged, and has its durable turn in a session. Slack sends each click to any of
+// the gateways, and the session belongs to one of them. Everything runs on this machine, PostgreSQL with fsync. Needs
+// ./dev build and Debian's postgresql-15; medians of three rounds.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
@@ -13,17 +15,22 @@ import { until } from '../tests/harness/child.mjs';
 import { FakeOpenCode } from '../tests/harness/fake-bridge.mjs';
 import { startGateway } from '../tests/harness/gateway.mjs';
 import { startLocalSlack } from '../tests/harness/localslack.mjs';
-import { freePort } from '../tests/harness/opencode.mjs';
 import { startPostgres } from '../tests/harness/postgres.mjs';
 
 const TURNS = Number(process.argv[2] ?? 5000);
 const ROUNDS = 3;
+const SHARDS = 64;
 // localslack's generator writes a fresh identifier wherever its payload has this word: every click is another one.
 const FRESH = 'EvBENCH00000';
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 
-async function load(slack, gateway, shape) {
-  const before = await gateway.metric('flow_turns_total');
+const turnsOf = async (gateways) => {
+  const counts = await Promise.all(gateways.map((gateway) => gateway.metric('flow_turns_total')));
+  return counts.reduce((a, b) => a + b);
+};
+
+async function load(slack, gateways, shape) {
+  const before = await turnsOf(gateways);
   const started = performance.now();
   await slack.post('bench', shape);
   const report = await until('all clicks acknowledged', async () => {
@@ -31,7 +38,7 @@ async function load(slack, gateway, shape) {
     return now.running ? null : now;
   }, 300_000, 20);
   if (report.failed > 0) throw new Error(`${report.failed} clicks were not acknowledged`);
-  await until('every click has had its turn', async () => (await gateway.metric('flow_turns_total')) - before >= shape.envelopes, 60_000, 5);
+  await until('every click has had its turn', async () => (await turnsOf(gateways)) - before >= shape.envelopes, 60_000, 5);
   return { per_second: (shape.envelopes * 1000) / (performance.now() - started), p50: report.p50_us / 1000, p99: report.p99_us / 1000 };
 }
 
@@ -51,65 +58,76 @@ async function clicksOn(slack, gateway) {
   return { kind: 'action', channel: 'general', user: 'ann', ts: (await response.json()).ts, action_id: FRESH };
 }
 
-async function world(env, body) {
+const shardsOf = async (gateway) => (await gateway.api('GET', '/readyz')).body.replica?.shards ?? SHARDS;
+
+/** Until all shards are theirs, in even parts. */
+const divided = (gateways) =>
+  until(
+    'the shards to be divided',
+    async () => {
+      const shares = await Promise.all(gateways.map(shardsOf));
+      return shares.reduce((a, b) => a + b) === SHARDS && Math.max(...shares) - Math.min(...shares) <= 1;
+    },
+    60_000,
+    10,
+  );
+
+async function world(env, n, body) {
   const directory = await mkdtemp(join(tmpdir(), 'scaling-'));
   const slack = await startLocalSlack();
-  const port = await freePort();
-  const start = () => startGateway({ slackUrl: slack.url, directory, stateDir: directory, port, env });
-  const gateway = await start();
-  const opencode = new FakeOpenCode({ gatewayUrl: gateway.url, token: gateway.token, directory });
+  const gateways = [];
+  for (let i = 0; i < n; i++) gateways.push(await startGateway({ slackUrl: slack.url, directory, stateDir: directory, env }));
+  const opencode = new FakeOpenCode({ gatewayUrl: gateways[0].url, token: gateways[0].token, directory });
   try {
-    await gateway.ready({ bridges: 1 });
-    return await body({ slack, gateway, start });
+    await gateways[0].ready({ bridges: 1 });
+    await Promise.all(gateways.map((gateway) => gateway.ready()));
+    await divided(gateways);
+    return await body({ slack, gateways });
   } finally {
     await opencode.stop();
-    await gateway.stop();
+    await Promise.all(gateways.map((gateway) => gateway.kill9()));
     await slack.stop();
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-const figures = (env) =>
-  world(env, async ({ slack, gateway }) => {
-    const click = await clicksOn(slack, gateway);
+const figures = (env, n) =>
+  world(env, n, async ({ slack, gateways }) => {
+    const click = await clicksOn(slack, gateways[0]);
     const rounds = { rate: [], p50: [], p99: [] };
-    await load(slack, gateway, { ...click, envelopes: TURNS / 5, window: 256 });
+    await load(slack, gateways, { ...click, envelopes: TURNS / 5, window: 256 });
     for (let i = 0; i < ROUNDS; i++) {
-      rounds.rate.push((await load(slack, gateway, { ...click, envelopes: TURNS, window: 256 })).per_second);
-      const calm = await load(slack, gateway, { ...click, envelopes: 500, window: 256, rate: 100 });
+      rounds.rate.push((await load(slack, gateways, { ...click, envelopes: TURNS, window: 256 })).per_second);
+      const calm = await load(slack, gateways, { ...click, envelopes: 500, window: 256, rate: 100 });
       rounds.p50.push(calm.p50);
       rounds.p99.push(calm.p99);
     }
     return Object.fromEntries(Object.entries(rounds).map(([name, list]) => [name, median(list)]));
   });
 
-/** Seconds from the end of the one at work to the readiness of the one that stood by. */
+/** Seconds from the end of one of three until the other two have all shards. */
 const takeOver = (env, how) =>
-  world(env, async ({ gateway, start }) => {
-    const leases = () => postgres.query(`SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'opencode-slack lease%'`);
-    const next = start();
-    await until('the other one to stand by', () => leases() === '2');
+  world(env, 3, async ({ gateways }) => {
     const started = performance.now();
-    await gateway[how]();
-    const other = await next;
-    await other.ready();
-    const seconds = (performance.now() - started) / 1000;
-    await other.stop();
-    return seconds;
+    const [others, last] = [gateways.slice(0, -1), gateways.at(-1)]; // the first one has the plugin
+    await last[how]();
+    await divided(others);
+    return (performance.now() - started) / 1000;
   });
 
 const postgres = await startPostgres({ durable: true });
 try {
   const onPostgres = () => ({ GATEWAY_DATABASE_URL: postgres.url(postgres.schema()) });
   console.log(`${cpus().length} cores, load ${loadavg()[0].toFixed(1)}; ${TURNS} turns a round`);
-  for (const [name, env] of [['SQLite', {}], ['PostgreSQL', onPostgres()]]) {
-    const f = await figures(env);
+  const settings = [['SQLite', () => ({}), 1], ...[1, 2, 3].map((n) => [`PostgreSQL, ${n} gateway${n > 1 ? 's' : ''}`, onPostgres, n])];
+  for (const [name, env, n] of settings) {
+    const f = await figures(env(), n);
     console.log(`${name}: ${Math.round(f.rate)} durable turns/s; acknowledged at 100/s in ${f.p50.toFixed(1)} ms (p50), ${f.p99.toFixed(1)} ms (p99)`);
   }
   for (const how of ['stop', 'kill9']) {
     const seconds = [];
     for (let i = 0; i < ROUNDS; i++) seconds.push(await takeOver(onPostgres(), how));
-    console.log(`${how === 'stop' ? 'stopped' : 'killed'}, the other ready after ${seconds.map((s) => s.toFixed(1)).join(', ')} s`);
+    console.log(`one of three ${how === 'stop' ? 'stopped' : 'killed'}: the others have its shards after ${seconds.map((s) => s.toFixed(1)).join(', ')} s`);
   }
 } finally {
   await postgres.stop();

@@ -31,8 +31,9 @@ struct Gateway {
         Loop *loop;
         Metrics *metrics;
         Journal *journal;
-        Replica *replica; /* NULL: nobody shares the journal; likewise the next four */
+        Replica *replica; /* NULL: nobody shares the journal; likewise what follows, up to tell_peers */
         struct Relay *relay;
+        bool knows_peers; /* has heard of them */
         unsigned n_peers, n_peer_bridges;
         int64_t shard_owners[JOURNAL_SHARDS];
         /* Tells the gateways with whom we share (relay.h). */
@@ -76,6 +77,7 @@ int gateway_serve(const GatewayConf *conf);
  * can reach us. */
 void gateway_share_engine(Gateway *g);
 void gateway_join(Gateway *g);
+void gateway_start_sockets(Gateway *g);  /* once we know who we are, and whose the other sockets are */
 bool gateway_may_act(void *gateway);     /* our lease holds, as far as we know */
 bool gateway_has_work(const Gateway *g); /* for /readyz: flows are ours, or there are enough others */
 json_t *gateway_describe_shards(const Gateway *g);

@@ -94,7 +94,7 @@ static void on_identity(void *userdata, const SlackWebResult *result)
                 log_info("gateway", "signed in to Slack as %s (%s) in %s",
                          json_str_or(g->identity, "user", "?"), g->intake.bot_user,
                          json_str_or(g->identity, "team", "?"));
-                slack_socket_start(g->sockets);
+                gateway_start_sockets(g);
                 return;
         }
         if (is_hopeless(result->error)) {

@@ -75,6 +75,13 @@ static void kick(void *userdata)
         flow_engine_kick(g->engine);
 }
 
+/* Sockets of others that we do not know of would be taken for ghosts. */
+void gateway_start_sockets(Gateway *g)
+{
+        if (g->identity && (!g->replica || g->knows_peers) && !g->stopping)
+                slack_socket_start(g->sockets);
+}
+
 static void on_view(void *userdata, const ReplicaView *view)
 {
         Gateway *g = userdata;
@@ -92,6 +99,10 @@ static void on_view(void *userdata, const ReplicaView *view)
                 n_sockets += view->peers[i].n_sockets;
         }
         slack_socket_set_others(g->sockets, n_sockets);
+        if (!g->knows_peers) {
+                g->knows_peers = true;
+                gateway_start_sockets(g);
+        }
         g->n_peers = (unsigned) view->n_peers;
         g->n_peer_bridges = n_bridges;
         relay_set_peers(g->relay, view);
