@@ -214,7 +214,7 @@ test('killed while removing, at every point: removing again ends it, and loses n
 test('killed at random moments, again and again', async () => {
   const files = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`src/${i % 7}/file-${i}.txt`, `${i}\n`.repeat(40)]));
   const repositories = [await shop.repository('a', files), await shop.repository('b', files)];
-  const rounds = Number(process.env.WORKSPACE_KILLS ?? 25);
+  const rounds = Number(process.env.WORKSPACE_KILLS ?? 12);
   let seed = 42, killed = 0;
   const random = (n) => (seed = (seed * 1103515245 + 12345) % 2 ** 31) % n;
   const calm = await (async () => {
