@@ -2,6 +2,7 @@
 // and never a half-made workspace.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -10,6 +11,9 @@ import { after, beforeEach, test } from 'node:test';
 
 import { until } from '../harness/child.mjs';
 import { startWorkshop } from '../harness/workspace.mjs';
+
+const where = (program) => execFileSync('which', [program], { encoding: 'utf8' }).trim();
+const GIT = where('git');
 
 let shop;
 const shops = [];
@@ -148,7 +152,7 @@ test('a full disk: said so, and taken back', async () => {
   const repositories = [await shop.repository('api', files), await shop.repository('web', files)];
   const bin = join(shop.dir, 'bin');
   // A git whose checkouts may not write files larger than 512 bytes: what a full disk answers, at the same place.
-  await shop.write(join(bin, 'git'), '#!/bin/bash\n[[ " $* " == *" reset "* ]] && { ulimit -f 1; trap "" XFSZ; }\nexec -a git ' + (process.env.GIT_BIN ?? '/usr/bin/git') + ' "$@"\n');
+  await shop.write(join(bin, 'git'), '#!/bin/bash\n[[ " $* " == *" reset "* ]] && { ulimit -f 1; trap "" XFSZ; }\nexec -a git ' + GIT + ' "$@"\n');
   await chmod(join(bin, 'git'), 0o755);
   const driver = shop.driver({}, { PATH: `${bin}:${process.env.PATH}` });
   const { outcome } = await refused(driver, wish('x', ['api', 'web']), 'disk_full', /files of/);
@@ -159,7 +163,9 @@ test('a full disk: said so, and taken back', async () => {
 test('the program task is not there, or does not do what it should', async () => {
   const api = await shop.repository('api');
   const bin = join(shop.dir, 'bin');
-  const env = { PATH: `${bin}:/usr/bin:/bin` };
+  const env = { PATH: bin };
+  await mkdir(bin);
+  for (const program of ['git', 'mkdir']) await symlink(where(program), join(bin, program));
   const driver = shop.driver({ maker: 'task' }, env);
   await refused(driver, wish('x', ['api']), 'maker_missing', /no program task here/);
   await shop.write(join(bin, 'task'), '#!/bin/sh\necho "no task called $1" >&2\nexit 1\n');
@@ -257,7 +263,7 @@ test('what a killed gateway left running keeps others out until it has ended', a
   const api = await shop.repository('api');
   const bin = join(shop.dir, 'bin');
   // A git that takes its time over a checkout, and does not listen to SIGTERM.
-  await shop.write(join(bin, 'git'), `#!/bin/bash\nif [[ " $* " == *" reset "* ]]; then trap "" TERM; touch ${shop.dir}/began; while [ ! -e ${shop.dir}/go ]; do sleep 0.02; done; fi\nexec -a git /usr/bin/git "$@"\n`);
+  await shop.write(join(bin, 'git'), `#!/bin/bash\nif [[ " $* " == *" reset "* ]]; then trap "" TERM; touch ${shop.dir}/began; while [ ! -e ${shop.dir}/go ]; do sleep 0.02; done; fi\nexec -a git ${GIT} "$@"\n`);
   await chmod(join(bin, 'git'), 0o755);
   const dying = shop.driver({}, { PATH: `${bin}:${process.env.PATH}` });
   const asked = dying.ask('workspace.create', wish('x', ['api']), { key: 'flow/1' });
