@@ -65,7 +65,8 @@ test('the same ask finds what it has made; another one is told, or gets a number
   assert.deepEqual([outcome, value.error, value.field], ['permfail', 'exists', 'slug']);
   const second = await create(driver, 'x', ['api'], { unique: true }, { key: 'flow/2' });
   assert.deepEqual([second.name, second.branch], ['0012-x-2', 'feature/0012-x-2']);
-  assert.equal((await create(driver, 'x', ['api'], { unique: true }, { key: 'flow/2' })).name, '0012-x-2');
+  await driver.done('workspace.remove', { path: first.path, confirm: ['api'] });
+  assert.equal((await create(driver, 'x', ['api'], { unique: true }, { key: 'flow/2' })).name, '0012-x-2', 'also when the first name is free');
 });
 
 test('where a branch begins', async () => {

@@ -264,6 +264,25 @@ static bool create_under(Job *job, const Wish *w, const char *slug, bool *ret_ta
         return ok;
 }
 
+static char *numbered(const Wish *w, unsigned i)
+{
+        return i == 1 ? mem_strdup(w->slug) : mem_printf("%.*s-%u", NAME_SLUG_CHARS_MAX - 3, w->slug, i);
+}
+
+/* Which of the numbers this ask has already, even when a smaller one has become free since; else 1. */
+static unsigned first_number(Job *job, const Wish *w)
+{
+        for (unsigned i = 1; w->unique && i <= UNIQUE_MAX; i++) {
+                _cleanup_free_ char *slug = numbered(w, i), *name = name_workspace(w->project, slug);
+                _cleanup_json_ json_t *record = record_read(job, name);
+
+                if (str_equal(json_str(record, "key"), job->key))
+                        return i;
+                problem_deinit(&job->problem); /* a damaged record is met again when its name is tried */
+        }
+        return 1;
+}
+
 bool perform_create(Job *job)
 {
         int64_t start_ms = clock_monotonic_ms();
@@ -271,10 +290,8 @@ bool perform_create(Job *job)
 
         if (!read_wish(job, &w))
                 return false;
-        for (unsigned i = 1; i <= (w.unique ? UNIQUE_MAX : 1); i++) {
-                _cleanup_free_ char *slug =
-                        i == 1 ? mem_strdup(w.slug)
-                               : mem_printf("%.*s-%u", NAME_SLUG_CHARS_MAX - 3, w.slug, i);
+        for (unsigned i = first_number(job, &w); i <= (w.unique ? UNIQUE_MAX : 1); i++) {
+                _cleanup_free_ char *slug = numbered(&w, i);
                 bool taken = false;
 
                 if (create_under(job, &w, slug, &taken)) {
