@@ -108,6 +108,23 @@ static void test_reading(void **state)
         assert_int_equal(error, EISDIR);
 }
 
+static void test_leftovers_of_the_killed_are_removed(void **state)
+{
+        _cleanup_free_ char *path = in("state"), *old = in("state.tmp-aaaaaa"),
+                            *other = in("other.tmp-aaaaaa");
+        const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+
+        put("state", "x");
+        put("state.tmp-aaaaaa", "half");
+        put("state.tmp-bbbbbb", "being written");
+        put("other.tmp-aaaaaa", "of another file");
+        assert_int_equal(utimensat(AT_FDCWD, old, long_ago, 0), 0);
+        assert_int_equal(utimensat(AT_FDCWD, other, long_ago, 0), 0);
+        file_remove_leftovers(path);
+        assert_false(is_there("state.tmp-aaaaaa"));
+        assert_true(is_there("state") && is_there("state.tmp-bbbbbb") && is_there("other.tmp-aaaaaa"));
+}
+
 static void test_a_lock_is_one_at_a_time(void **state)
 {
         _cleanup_free_ char *path = in("lock");
@@ -202,6 +219,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_a_tree_is_removed_and_nothing_else, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_removing_can_be_cancelled, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_reading, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_leftovers_of_the_killed_are_removed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_lock_is_one_at_a_time, setup, teardown),
                 cmocka_unit_test(test_git_is_given_no_secrets),
                 cmocka_unit_test(test_what_gits_words_mean),

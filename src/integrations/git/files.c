@@ -11,8 +11,9 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 
-#define LOCK_LOOK_MS 20
-#define DEPTH_MAX    200
+#define LOCK_LOOK_MS   20
+#define DEPTH_MAX      200
+#define LEFTOVER_AGE_S 60
 
 bool dir_make(const char *path, Problem *problem)
 {
@@ -86,6 +87,24 @@ bool file_write_atomic(const char *path, const void *data, size_t n_bytes, Probl
                 return problem_set_errno(problem, error, doing);
         }
         return true;
+}
+
+void file_remove_leftovers(const char *path)
+{
+        const char *name = strrchr(path, '/') + 1;
+        _cleanup_free_ char *above = mem_strndup(path, (size_t) (name - path)),
+                            *prefix = mem_printf("%s.tmp-", name);
+        DIR *dir = opendir(above);
+        struct dirent *entry;
+        struct stat st;
+
+        while (dir && (entry = readdir(dir)))
+                if (str_starts_with(entry->d_name, prefix) &&
+                    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    S_ISREG(st.st_mode) && clock_realtime_ms() / 1000 - st.st_mtime > LEFTOVER_AGE_S)
+                        unlinkat(dirfd(dir), entry->d_name, 0); /* one that cannot be removed does no harm */
+        if (dir)
+                closedir(dir);
 }
 
 char *file_read_start(const char *path, size_t max_bytes, size_t *ret_n_bytes, bool *ret_cut, int *ret_errno)

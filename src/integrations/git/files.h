@@ -8,6 +8,9 @@ bool dir_make(const char *path, Problem *problem);
 /* The whole file or none of it, durable when it returns: temporary file beside it, fsync, rename, fsync of
  * the directory. */
 bool file_write_atomic(const char *path, const void *data, size_t n_bytes, Problem *problem);
+/* Removes the temporary files that writers of `path` who were killed have left beside it, once they are a
+ * minute old. */
+void file_remove_leftovers(const char *path);
 /* The file's text, NUL-terminated; NULL with *ret_errno, EFBIG when it is longer. Owned by the caller. */
 char *file_read(const char *path, size_t max_bytes, size_t *ret_n_bytes, int *ret_errno);
 /* The same, but a longer file's first bytes are returned, with *ret_cut. */

@@ -53,6 +53,7 @@ bool record_remove(Job *job, const char *name)
 {
         _cleanup_free_ char *path = record_path(job, name);
 
+        file_remove_leftovers(path);
         return unlink(path) == 0 || errno == ENOENT ||
                problem_set_errno(&job->problem, errno, "remove the workspace's record");
 }

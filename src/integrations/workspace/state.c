@@ -98,6 +98,7 @@ static bool write_document(const StateRepository *s, Request *r)
         if (str_equal(before, text))
                 return true;
         r->changed = true;
+        file_remove_leftovers(r->path);
         return dir_make(dir, &r->problem) && file_write_atomic(r->path, text, strlen(text), &r->problem);
 }
 
