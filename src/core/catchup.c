@@ -1,6 +1,7 @@
 #include "core/catchup.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <strings.h>
 
 int ts_compare(const char *a, const char *b)
@@ -30,6 +31,15 @@ char *ts_from_ms(int64_t ms)
 {
         ms = MAX2(ms, (int64_t) 0);
         return mem_printf("%lld.%03lld000", (long long) (ms / 1000), (long long) (ms % 1000));
+}
+
+char *ts_after(const char *ts)
+{
+        long long s = 0, us = 0;
+
+        if (sscanf(ts, "%lld.%6lld", &s, &us) < 1)
+                return mem_strdup(ts);
+        return mem_printf("%lld.%06lld", us == 999999 ? s + 1 : s, us == 999999 ? 0 : us + 1);
 }
 
 typedef struct Word {

@@ -16,6 +16,8 @@ int ts_compare(const char *a, const char *b);
 int64_t ts_to_ms(const char *ts);
 /* "1700000000.123000". Owned. */
 char *ts_from_ms(int64_t ms);
+/* The first one behind `ts`. Owned. */
+char *ts_after(const char *ts);
 
 /* The word when `text` is one that stops, repeats or destroys something, in any of its forms ("!stop",
  * "stop", "Please stop!"); else NULL. Static. */

@@ -202,6 +202,13 @@ void session_ask_missed(Flow *f, const char *what, const char *address)
                                .args = json_pack("{s:s}", "address", address)});
 }
 
+void session_read_behind(Flow *f, const char *ts)
+{
+        _cleanup_free_ char *from = ts_after(ts);
+
+        read_thread(f, MISSED_THREAD, from);
+}
+
 /* Something was. A thread is read from its first message on, in which what was heard meanwhile counts as
  * known. Of OpenCode's session the messages are read when no turn does that anyway; what its agent waits for
  * is told again. */

@@ -16,6 +16,8 @@ bool session_looked(Flow *f, const FlowEvent *ev);
 #define MISSED_THREAD   "thread"
 #define MISSED_OPENCODE "opencode"
 void session_ask_missed(Flow *f, const char *what, const char *address);
+/* Whatever was said in the thread behind `ts` is read, now. */
+void session_read_behind(Flow *f, const char *ts);
 /* slack.withheld, slack.stale, slack.deleted, slack.caught_up, and the answers to session_ask_missed().
  * FLOW_IGNORE: the event is not such. */
 FlowVerdict session_take_away_event(Flow *f, const FlowEvent *ev);

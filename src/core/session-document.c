@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "core/say.h"
+#include "core/session-away.h"
 #include "core/session.h"
 #include "integrations/git/names.h"
 #include "integrations/workspace/state-asks.h"
@@ -27,6 +28,14 @@ static json_t *time_text(int64_t ms)
                 return json_null();
         strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
         return json_string(text);
+}
+
+static int64_t time_of(const char *text, int64_t otherwise_ms)
+{
+        struct tm tm = {0};
+        const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
+
+        return end && !*end ? (int64_t) timegm(&tm) * 1000 : otherwise_ms;
 }
 
 /* "2026-11-23-add-rate-limiting-4f0a91": its directory; the same for ever. */
@@ -268,7 +277,7 @@ bool session_restore(Flow *f, const FlowEvent *ev)
                 copy_at(data, same[i].own, document, same[i].shown);
         copy_at(data, "restored_from", document, "ref");
         copy_at(data, "defaults", ev->data, "defaults");
-        json_put_int(data, "started_ms", json_int(ev->data, "started_ms", flow_now_ms(f)));
+        json_put_int(data, "started_ms", time_of(json_str(document, "created_at"), flow_now_ms(f)));
         if (!json_at(data, "oc"))
                 json_object_set_new(data, "oc", json_object());
         if (json_str(document, "slack.card_ts")) /* its buttons get the new reference with the next edit */
@@ -278,8 +287,10 @@ bool session_restore(Flow *f, const FlowEvent *ev)
                 flow_address_add(f, by_session);
         }
         again(f, json_at(document, "under_way"));
+        /* Where it stopped: nothing is begun that nobody is waiting for. */
+        if (!json_str(data, "oc.session_id"))
+                json_put_str(data, "stopped_by", "restore");
         /* What was said since has been heard by nobody. */
-        json_put_str(data, "look_from",
-                     json_str_or(document, "slack.heard", json_str(document, "slack.thread_ts")));
+        session_read_behind(f, json_str_or(document, "slack.heard", json_str(document, "slack.thread_ts")));
         return true;
 }

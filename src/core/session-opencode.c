@@ -84,6 +84,7 @@ void session_send_prompt(Flow *f)
                                .lane = lane,
                                .coalesce = "prompt",
                                .args = args});
+        session_keep(f); /* under this name it is asked again, should the journal be lost */
 }
 
 void session_ask_prompt(Flow *f)

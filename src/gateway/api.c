@@ -102,6 +102,8 @@ static json_t *public_session(const json_t *row)
                 {"channel", "data.channel"},
                 {"thread_ts", "data.thread_ts"},
                 {"opencode", "data.oc"},
+                {"workspace", "data.workspace"},
+                {"task", "data.task"},
                 {"tokens", "data.tokens"},
                 {"cost_usd", "data.cost"},
                 {"waiting_for", "data.open"},
@@ -219,6 +221,28 @@ static void post_flow_retry(Gateway *g, HttpRequest *req, const char *rest)
         http_respond_json(req, 202, json_pack("{s:s}", "retrying", ref));
 }
 
+static void on_restored(void *userdata, const json_t *report)
+{
+        ListRequest *l = userdata;
+
+        if (l->req)
+                http_respond_json(l->req, 200, json_deep_copy(report));
+        list_request_free(l);
+}
+
+/* POST /api/sessions/restore: out of the state repository. */
+static void post_restore(Gateway *g, HttpRequest *req)
+{
+        ListRequest *l = list_request(g, req);
+
+        if (gateway_restore(g, on_restored, l))
+                return;
+        http_respond_error(req, 409, "not_possible",
+                           "no state repository is configured (state.directory), or it is being read already",
+                           NULL);
+        list_request_free(l);
+}
+
 /* ---- the event stream ---- */
 
 static void stream_free(EventStream *s)
@@ -294,6 +318,8 @@ static void route_api(Gateway *g, HttpRequest *req, const char *method, const ch
                 get_flows(g, req);
         else if (get && str_equal(path, "/api/asks"))
                 get_asks(g, req);
+        else if (post && str_equal(path, "/api/sessions/restore"))
+                post_restore(g, req);
         else if (post && str_starts_with(path, "/api/flows/"))
                 post_flow_retry(g, req, path + strlen("/api/flows/"));
         else if (post && str_equal(path, "/api/opencode/permission"))

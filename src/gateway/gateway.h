@@ -14,6 +14,7 @@
 #include "integrations/models/health.h"
 #include "integrations/opencode/bridge.h"
 #include "integrations/opencode/waker.h"
+#include "integrations/workspace/state.h"
 #include "integrations/workspace/workspaces.h"
 #include "net/http-server.h"
 #include "store/replica-postgres.h"
@@ -22,6 +23,7 @@ typedef struct Gateway Gateway;
 typedef struct LiveSession LiveSession;
 typedef struct HttpWaiter HttpWaiter;
 typedef struct EventStream EventStream;
+typedef struct Restore Restore;
 
 /* all: everybody who is alive has heard it; yes: one of them said so. */
 typedef void (*PeersTold)(void *userdata, bool all, bool yes);
@@ -48,6 +50,8 @@ struct Gateway {
         Bridge *bridge;
         OpencodeWaker *waker;
         Workspaces *workspaces; /* NULL: none are configured */
+        StateRepository *state; /* likewise */
+        Restore *restore;
 
         json_t *identity; /* of auth.test: {user_id, team_id, team, user, url}; NULL until it is known */
         json_t *defaults; /* for new sessions */
@@ -107,6 +111,16 @@ void live_deinit(Gateway *g);
 
 /* workspaces.c: opens g->workspaces, and registers its verbs, if they are configured. */
 int gateway_open_workspaces(Gateway *g);
+
+/* restore.c: the state repository, where one is configured, and sessions out of it. */
+int gateway_open_state(Gateway *g);
+void gateway_close_state(Gateway *g); /* before the engine */
+/* Makes sessions of all documents that are no sessions yet. `done` (may be NULL) gets {restored, failed:
+ * [{session, error}]}, borrowed, when all are durable. False: there is no state repository, or it is being
+ * done already. */
+typedef void (*RestoredFn)(void *userdata, const json_t *report);
+bool gateway_restore(Gateway *g, RestoredFn done, void *userdata);
+void gateway_restore_if_lost(Gateway *g); /* at the start: when the journal knows of no session at all */
 
 /* history.c: one page of what was said while Slack was not heard. */
 extern const AskVerb gateway_catch_up_verb;

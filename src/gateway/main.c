@@ -17,6 +17,7 @@ static const char usage[] =
         "  opencode-slack agents install [DIR]     write the agents architect, pm, builder and party-mode for OpenCode\n"
         "                                          (default: ~/.config/opencode/agents)\n"
         "  opencode-slack sessions [-c FILE]       list the sessions of the running gateway\n"
+        "  opencode-slack sessions restore         make those of the state repository that are not there\n"
         "  opencode-slack flows [-c FILE]          list flows that were put aside after faults\n"
         "  opencode-slack flows retry REF          let one of them try again\n"
         "  opencode-slack routing [VERB]           which agent and model a task goes to: decide, evaluate, train, export\n"
@@ -96,10 +97,25 @@ static void print_sessions(const json_t *answer)
                        json_str_or(s, "channel", ""), json_str_or(s, "title", ""));
 }
 
+static void print_restored(const json_t *answer)
+{
+        size_t i;
+        json_t *one;
+
+        printf("%lld sessions were read; those that the gateway has stay as they are\n",
+               (long long) json_int(answer, "restored", 0));
+        json_array_foreach ((json_t *) json_at(answer, "failed"), i, one)
+                printf("%s: %s\n", json_str_or(one, "session", "?"), json_str_or(one, "error", "?"));
+}
+
 static int run_sessions(const Args *args, const GatewayConf *conf)
 {
-        (void) args;
-        return gateway_remote(conf, "GET", "/api/sessions", print_sessions);
+        if (args->n_words == 0)
+                return gateway_remote(conf, "GET", "/api/sessions", print_sessions);
+        if (args->n_words == 1 && str_equal(args->words[0], "restore"))
+                return gateway_remote(conf, "POST", "/api/sessions/restore", print_restored);
+        fputs(usage, stderr);
+        return 2;
 }
 
 static void print_flows(const json_t *answer)

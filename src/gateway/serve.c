@@ -173,6 +173,7 @@ static json_t *session_defaults(const GatewayConf *conf)
         json_put_str(defaults, "web_url", conf->opencode.web_url);
         json_put_str(defaults, "command", conf->slack.command);
         json_put_int(defaults, "queue_max", conf->limits.queued_prompts);
+        json_object_set_new(defaults, "state", json_boolean(!str_empty(conf->state.directory)));
         gateway_models_defaults(conf, defaults);
         return defaults;
 }
@@ -280,6 +281,8 @@ static int start(Gateway *g)
         gateway_models_init(g);
         add_verbs(g);
         r = gateway_open_workspaces(g);
+        if (r >= 0)
+                r = gateway_open_state(g);
         if (r < 0)
                 return error_trace(r);
         r = flow_engine_start(g->engine);
@@ -294,6 +297,7 @@ static int start(Gateway *g)
                 g->waker = opencode_waker_new(g->loop, g->http, conf->opencode.url, &conf->opencode.password,
                                               conf->opencode.directory);
         gateway_join(g);
+        gateway_restore_if_lost(g);
         loop_timer_set(g->offline, OFFLINE_AFTER_MS);
         loop_timer_set(g->heartbeat, HEARTBEAT_MS);
         identify(g);
@@ -312,6 +316,7 @@ static void gateway_deinit(Gateway *g)
         relay_free(g->relay);
         slack_web_free(g->web);
         workspaces_free(g->workspaces);
+        gateway_close_state(g);
         health_free(g->health);
         gateway_models_deinit(g);
         http_client_free(g->http);

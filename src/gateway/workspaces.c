@@ -4,31 +4,8 @@
 
 #include "base/error.h"
 #include "core/flows/flows.h"
-#include "core/projects.h"
+#include "core/projects-json.h"
 #include "integrations/workspace/workspace-asks.h"
-
-static json_t *project_json(const Project *p)
-{
-        json_t *repositories = json_array();
-
-        for (size_t i = 0; i < p->n_repositories; i++)
-                json_array_append_new(repositories, json_string(p->repositories[i]));
-        return json_pack("{s:s, s:s, s:s, s:s, s:o, s:b}", "id", p->id, "title", p->title, "status",
-                         p->status, "category", p->category, "repositories", repositories, "active",
-                         project_is_active(p));
-}
-
-static json_t *read_projects(const char *text, size_t n_bytes)
-{
-        json_t *list = json_array();
-        Projects projects;
-
-        projects_parse(text, n_bytes, &projects);
-        for (size_t i = 0; i < projects.n; i++)
-                json_array_append_new(list, project_json(&projects.all[i]));
-        projects_deinit(&projects);
-        return list;
-}
 
 static void on_progress(void *userdata, const char *address, json_t *data)
 {
@@ -51,7 +28,7 @@ int gateway_open_workspaces(Gateway *g)
                                    .builders_dir = conf->workspace.builders_dir,
                                    .maker = conf->workspace.maker,
                                    .project_list = conf->workspace.project_list,
-                                   .read_projects = read_projects,
+                                   .read_projects = projects_to_json,
                                    .on_progress = on_progress,
                                    .userdata = g,
                            });

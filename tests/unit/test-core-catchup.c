@@ -26,6 +26,7 @@ static int teardown(void **state)
 static void test_timestamps(void **state)
 {
         _cleanup_free_ char *ts = ts_from_ms(1700000000123), *zero = ts_from_ms(-5);
+        _cleanup_free_ char *after = ts_after("7.999999"), *behind = ts_after("1700000000.000100");
 
         (void) state;
         assert_string_equal(ts, "1700000000.123000");
@@ -37,6 +38,8 @@ static void test_timestamps(void **state)
         assert_true(ts_compare("999999999.999999", "1000000000.000000") < 0);
         assert_true(ts_compare(NULL, "0.000000") < 0);
         assert_int_equal(ts_compare("1.000000", "1.000000"), 0);
+        assert_string_equal(after, "8.000000");
+        assert_string_equal(behind, "1700000000.000101");
 }
 
 static void test_words(void **state)

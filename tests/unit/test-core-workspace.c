@@ -193,13 +193,14 @@ static void test_a_document_becomes_a_session_again(void **state)
 
         desk_tell(
                 d, "thread:C1:100.1", "session", "session.restored",
-                "{'name':'2026-01-01-x-abcdef','started_ms':5,'defaults':{'directory':'/repo','state':true},'document':{"
+                "{'name':'2026-01-01-x-abcdef','defaults':{'directory':'/repo','state':true},'document':{"
                 "'ref':'00000000000000aa','title':'Old','state':'working','created_by':{'user':'U1'},'usage':{'prompts':3},"
-                "'slack':{'channel':'C1','thread_ts':'100.1','card_ts':'100.2','heard':'150.1'},"
+                "'slack':{'channel':'C1','thread_ts':'100.1','card_ts':'100.2','heard':'150.000001'},"
                 "'opencode':{'session_id':'ses_9','directory':'/b/x'},"
                 "'under_way':{'n':3,'user':'U1','ts':'150.1','text':'go on','message_id':'msg_old'}}}");
-        /* What was under way is asked again under its old name; its thread is read first. */
+        /* What was under way is asked again under its old name; what was said since is read. */
         desk_expect(d, "session", "step", "working");
+        assert_string_equal(json_str(desk_held(d, GATEWAY_CATCH_UP, 0)->args, "from"), "150.000002");
         desk_end(d, desk_held(d, GATEWAY_CATCH_UP, 0), ASK_OK,
                  "{'n_read':0,'n_new':0,'concerned':[],'threads':[],'missing':[]}");
         desk_end(d, desk_held(d, SLACK_USER, 0), ASK_OK, "{'name':'ann'}");

@@ -42,7 +42,7 @@
  *   oc.offline      {}
  *   progress        {tool, tool_title, thought, todos, n_done, n_failed}   a hint, never stored
  *   http.permission {request_id, permission, expires_ms}
- *   session.restored {name, document, defaults, started_ms}   of the state repository
+ *   session.restored {name, document, defaults}   of the state repository
  *                   (core/session-document.h)
  *   workspace.progress {phase, repository, index, total, percent?, bytes?}   a hint, never stored
  * Events among flows:

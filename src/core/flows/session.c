@@ -216,6 +216,16 @@ static const FlowStep *next_step(Flow *f)
         return json_str(flow_data(f), "oc.session_id") ? &step_idle : &step_creating;
 }
 
+/* Out of the state repository. What waits for nobody stays as it was; a reply goes on. */
+static FlowVerdict restored(Flow *f, const FlowEvent *ev)
+{
+        if (!session_restore(f, ev))
+                return FLOW_FAILED;
+        if (session_queue_length(f) > 0)
+                return flow_go(f, next_step(f));
+        return flow_go(f, json_str(flow_data(f), "oc.session_id") ? &step_idle : &step_broken);
+}
+
 static FlowVerdict on_opening(Flow *f, const FlowEvent *ev)
 {
         PostedPlace thread = session_thread(f);
@@ -228,7 +238,7 @@ static FlowVerdict on_opening(Flow *f, const FlowEvent *ev)
                 return FLOW_STAY;
         }
         if (flow_event_is(ev, "session.restored"))
-                return session_restore(f, ev) ? flow_go(f, next_step(f)) : FLOW_FAILED;
+                return restored(f, ev);
         if (posted_take_result(f, SLOT_CARD, &thread, ev) == POSTED_OTHER)
                 return json_object_size(flow_data(f)) > 0 ? FLOW_LATER : FLOW_FAILED;
         if (!posted_ts(f, SLOT_CARD))
