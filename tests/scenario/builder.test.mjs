@@ -116,12 +116,12 @@ test('cleanup shows what would be lost, and wants its name', async () => {
   assert.match(textOf(offered), /api\s+on feature\/0012-say-prepared; 1 uncommitted file: new\.txt/);
   await thread.click('cleanup.confirm');
   const view = await form(ANN);
-  await world.slack.submit(ANN, view.id, { names: { value: 'web' } });
+  await world.slack.submit(ANN, view.id, { names: { text: 'web' } });
   await thread.told(ANN, /`web` is none of what would be lost/);
   assert.ok(existsSync(join(workspace, 'api/new.txt')));
   await thread.click('cleanup.confirm');
   const second = await world.slack.waitFor((s) => s.views.find((v) => v.user === ANN && v.view.id !== view.id)?.view, { what: 'the form again' });
-  await world.slack.submit(ANN, second.id, { names: { value: 'api' } });
+  await world.slack.submit(ANN, second.id, { names: { text: 'api' } });
   await thread.wait('the end of it', (list) => list.find((m) => m.bot_id && /is removed\./.test(m.text)), SLOW_MS);
   assert.ok(!existsSync(workspace));
   assert.equal(git(join(root, 'api'), 'branch', '--list', 'feature/*').trim(), '');
