@@ -53,17 +53,18 @@ static void test_round_trips(void **state)
 static void test_it_is_readable(void **state)
 {
         _cleanup_json_ json_t *document = parse(
-                "{\"note\": \"x\", \"slack\": {\"channel\": \"C0GENERAL\"}, \"title\": \"Add rate limiting\", \"project\": "
-                "\"0012\", \"description\": \"First line\\nand a second one\\n\"}");
+                "{\"note\": \"x\", \"slack\": {\"channel\": \"C0GENERAL\"}, \"title\": \"Add rate limiting\", \"task\": "
+                "{\"description\": \"First line\\nand a second one\\n\"}, \"ref\": \"0012\"}");
         _cleanup_free_ char *yaml = state_to_yaml(document, "4f2a");
 
         assert_string_equal(strstr(yaml, "schema"), "schema: 1\n"
                                                     "session: \"4f2a\"\n"
+                                                    "ref: \"0012\"\n"
                                                     "title: Add rate limiting\n"
-                                                    "description: |\n"
-                                                    "  First line\n"
-                                                    "  and a second one\n"
-                                                    "project: \"0012\"\n"
+                                                    "task:\n"
+                                                    "  description: |\n"
+                                                    "    First line\n"
+                                                    "    and a second one\n"
                                                     "slack:\n"
                                                     "  channel: C0GENERAL\n"
                                                     "note: x\n");
