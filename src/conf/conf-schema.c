@@ -265,6 +265,11 @@ const ConfItem conf_items[] = {
         {"state", "remote", "GATEWAY_STATE_REMOTE", CONF_TEXT, AT(state.remote), .check = check_remote,
          .meaning = "Where the state repository is pushed; empty: nowhere, or to the origin that it has."},
 
+        {"routing", "model", "GATEWAY_ROUTING_MODEL", CONF_TEXT, AT(routing.model), .check = check_absolute,
+         .meaning =
+                 "A file of `opencode-slack routing train`, an absolute path, in the place of the model that is built in; "
+                 "read at the start."},
+
         {"limits", "queued_prompts", "GATEWAY_LIMITS_QUEUED_PROMPTS", CONF_INT, AT(limits.queued_prompts),
          .fallback = "50", .min = 1, .max = 1000,
          .meaning = "Messages that may wait in one thread; more are refused with a reason."},

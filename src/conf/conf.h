@@ -74,6 +74,9 @@ typedef struct GatewayConf {
                 char *directory, *remote;
         } state;
         struct {
+                char *model; /* "" = the built-in one */
+        } routing;
+        struct {
                 int64_t queued_prompts, message_bytes;
         } limits;
         struct {

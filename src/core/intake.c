@@ -99,6 +99,14 @@ static bool is_noise(const IntakeContext *ctx, const json_t *in)
         return subtype != NULL;
 }
 
+static json_t *route(const IntakeContext *ctx, const char *text)
+{
+        RouteDecision decision;
+
+        route_task(&(RouteText){.description = text}, ctx->router, &decision);
+        return json_pack("{s:o}", "decision", route_decision_json(&decision));
+}
+
 static json_t *message_data(const IntakeContext *ctx, const json_t *in, bool start)
 {
         static const char *const copied[] = {"user", "channel", "ts", "files", NULL};
@@ -114,6 +122,7 @@ static json_t *message_data(const IntakeContext *ctx, const json_t *in, bool sta
         if (start) {
                 json_put_str(data, "thread_ts", json_str_or(in, "thread_ts", json_str_or(in, "ts", "")));
                 json_object_set(data, "defaults", (json_t *) ctx->defaults);
+                json_object_set_new(data, "routing", route(ctx, text));
         }
         return data;
 }

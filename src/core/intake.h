@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "core/routing.h"
 
 typedef struct IntakeContext {
         const char *bot_user;              /* our own user id, from auth.test */
@@ -19,6 +20,7 @@ typedef struct IntakeContext {
         const char *const *approvers;      /* who may answer permissions; empty = everybody allowed */
         const json_t *defaults; /* {directory, agent, model, web_url, command, queue_max} for new sessions */
         const char *workspace_url; /* "https://acme.slack.com/"; NULL until it is known */
+        const RouteModel *router;  /* what decides which agent a mention's task goes to; NULL: keywords */
         size_t max_text_bytes;
         bool doubt; /* something may have been said that was not heard: what comes now is marked "doubt" */
 } IntakeContext;

@@ -190,13 +190,17 @@ static bool infer_project(const json_t *values, const json_t *offer, const char 
 
 /* ---- agent and model ---- */
 
-static RouteDecision decide(const json_t *values)
+/* The gateway's own decision comes with the offer: it may have a model of its users' own. Owned. */
+static json_t *decide(const json_t *values, const json_t *offer)
 {
+        const json_t *decided = json_object_get(offer, "routing");
         RouteDecision decision;
 
+        if (json_str(decided, "agent") && json_str(decided, "model"))
+                return json_deep_copy(decided);
         route_task(&(RouteText){json_str(values, "title"), json_str(values, "description")},
                    route_model_builtin(), &decision);
-        return decision;
+        return route_decision_json(&decision);
 }
 
 static bool offers_model(const json_t *offer, const char *name)
@@ -215,20 +219,20 @@ void start_infer(const json_t *values, const json_t *offer, StartInferred *ret)
         _cleanup_free_ char *text = mem_printf("%s\n%s", json_str_or(values, "title", ""),
                                                json_str_or(values, "description", ""));
         const char *category = named_category(offer, text), *usual = usual_category(text);
-        RouteDecision decision = decide(values);
-        _cleanup_free_ char *agent =
-                mem_printf("agent %s (%s)", route_agent_name(decision.agent), decision.reasons);
+        _cleanup_json_ json_t *decision = decide(values, offer);
+        const char *model = json_str(decision, "model");
+        _cleanup_free_ char *agent = mem_printf("agent %s (%s)", json_str(decision, "agent"),
+                                                json_str_or(decision, "reasons", ""));
         Buf note = {0};
 
-        *ret = (StartInferred){.values = json_object(),
-                               .routing = json_pack("{s:o}", "decision", route_decision_json(&decision))};
+        *ret = (StartInferred){.values = json_object(), .routing = json_pack("{s:O}", "decision", decision)};
         ret->certain =
                 infer_project(values, offer, category, ret, &note) && !str_empty(json_str(values, "title"));
         if (!json_object_get(ret->values, "category") && (category || usual))
                 json_put_str(ret->values, "category", category ? category : usual);
-        json_put_str(ret->values, "agent", route_agent_name(decision.agent));
-        if (offers_model(offer, route_profile_name(decision.profile)))
-                json_put_str(ret->values, "model", route_profile_name(decision.profile));
+        json_put_str(ret->values, "agent", json_str(decision, "agent"));
+        if (offers_model(offer, model))
+                json_put_str(ret->values, "model", model);
         add_note(&note, agent);
         ret->note = buf_take(&note);
         ret->note[0] = (char) toupper((unsigned char) ret->note[0]);
@@ -236,10 +240,9 @@ void start_infer(const json_t *values, const json_t *offer, StartInferred *ret)
 
 json_t *start_route(json_t *values, const json_t *offer, const char *user, int64_t now_ms)
 {
-        RouteDecision decision = decide(values);
-        const char *agent = route_agent_name(decision.agent), *model = route_profile_name(decision.profile);
-        json_t *routing = json_pack("{s:o}", "decision", route_decision_json(&decision)),
-               *override = json_object();
+        json_t *decision = decide(values, offer), *override = json_object();
+        const char *agent = json_str(decision, "agent"), *model = json_str(decision, "model");
+        json_t *routing = json_pack("{s:o}", "decision", decision);
         const char *chosen_agent = json_str_or(values, "agent", ""),
                    *chosen_model = json_str_or(values, "model", "");
 

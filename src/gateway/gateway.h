@@ -52,6 +52,7 @@ struct Gateway {
         Workspaces *workspaces; /* NULL: none are configured */
         StateRepository *state; /* likewise */
         Restore *restore;
+        RouteModel *router; /* of our users' own; NULL: the built-in one */
 
         json_t *identity; /* of auth.test: {user_id, team_id, team, user, url}; NULL until it is known */
         json_t *defaults; /* for new sessions */
@@ -108,6 +109,9 @@ void gateway_tell_offline(Gateway *g);
 /* live.c: what streams, folded per session and handed on at most once per progress interval. */
 void live_apply(Gateway *g, const BridgeEvent *event);
 void live_deinit(Gateway *g);
+
+/* router.c: reads routing.model, if there is one; what is wrong has been logged when it fails. */
+int gateway_open_router(Gateway *g);
 
 /* workspaces.c: opens g->workspaces, and registers its verbs, if they are configured. */
 int gateway_open_workspaces(Gateway *g);

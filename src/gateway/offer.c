@@ -27,7 +27,16 @@ json_t *gateway_offer(Gateway *g)
 
 static void start_offer(void *owner, Ask *ask)
 {
-        ask_ok(ask, gateway_offer(owner));
+        Gateway *g = owner;
+        RouteText text = {json_str(ask->args, "title"), json_str(ask->args, "description")};
+        json_t *offer = gateway_offer(g);
+        RouteDecision decision;
+
+        if (text.title || text.description) {
+                route_task(&text, g->intake.router, &decision);
+                json_object_set_new(offer, "routing", route_decision_json(&decision));
+        }
+        ask_ok(ask, offer);
 }
 /* A read. */
 const AskVerb gateway_offer_verb = {

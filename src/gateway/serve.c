@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "connectors/slack/slack-asks.h"
 #include "core/flows/flows.h"
+#include "core/routing-train.h"
 #include "gateway/relay.h"
 #include "integrations/opencode/opencode-asks.h"
 
@@ -280,7 +281,9 @@ static int start(Gateway *g)
         gateway_share_engine(g);
         gateway_models_init(g);
         add_verbs(g);
-        r = gateway_open_workspaces(g);
+        r = gateway_open_router(g);
+        if (r >= 0)
+                r = gateway_open_workspaces(g);
         if (r >= 0)
                 r = gateway_open_state(g);
         if (r < 0)
@@ -332,6 +335,7 @@ static void gateway_deinit(Gateway *g)
         loop_timer_free(g->stop_anyway);
         loop_signal_free(g->sigint);
         loop_signal_free(g->sigterm);
+        route_model_free(g->router);
         json_decref(g->identity);
         json_decref(g->defaults);
         free(g->slack_error);

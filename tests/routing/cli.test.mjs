@@ -113,3 +113,32 @@ test('the records of the running gateway are exported', async () => {
   assert.equal(code, 1);
   assert.match(output, /is it running/);
 });
+
+test('a gateway decides with a model of its users\' own; a file that is none stops the start', async () => {
+  const slack = await startLocalSlack();
+  try {
+    const own = join(scratch, 'own.model');
+    assert.equal((await routing('train', ...TRAIN, '-o', own)).code, 0);
+    const gateway = await startGateway({ slackUrl: slack.url, directory: scratch, env: { GATEWAY_ROUTING_MODEL: own } });
+    try {
+      await gateway.ready();
+      await slack.say('U0ANN', 'C0GENERAL', '<@U0BOT> How should we structure the repository?');
+      const { body } = await slack.waitFor(async () => {
+        const answer = await gateway.api('GET', '/api/routing');
+        return answer.body.records.length > 0 && answer;
+      }, { what: 'the task to be routed' });
+      assert.equal(body.records[0].decision.agent, 'architect');
+      assert.equal(body.records[0].decision.by, 'learned');
+    } finally {
+      await gateway.stop();
+    }
+    const none = join(scratch, 'none.model');
+    await writeFile(none, 'not a model');
+    await assert.rejects(
+      startGateway({ slackUrl: slack.url, directory: scratch, env: { GATEWAY_ROUTING_MODEL: none } }),
+      /cannot use routing\.model .*none\.model.*routing train/,
+    );
+  } finally {
+    await slack.stop();
+  }
+});

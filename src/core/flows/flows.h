@@ -97,8 +97,9 @@ extern const FlowKind *const core_flow_kinds[]; /* NULL-terminated, for the engi
 /* {request_id, status, message?, answered_by?} → {}: completes a waiting POST /api/opencode/permission, if
  * there is one; harmless twice, because the caller that comes again is answered again from the flow. */
 #define GATEWAY_HTTP_ANSWER "gateway.http_answer"
-/* {} → what a task can be about (core/start-form.h): {repositories: [{name}], projects: [{id, title, status,
- * category, repositories, active}], project_list, complete, models: [{name, model}]}. From memory. */
+/* {title?, description?} → what a task can be about (core/start-form.h): {repositories: [{name}], projects:
+ * [{id, title, status, category, repositories, active}], project_list, complete, models: [{name, model}],
+ * routing?: the decision about those words (core/routing.h)}. From memory. */
 #define GATEWAY_OFFER "gateway.offer"
 /* {check?, directory?, failed?: {model, why}, worked?: model} → {profiles: [{name, model, kind, state,
  * why?}]}, in order of preference; state "healthy", "failing" or "unknown". `check`: looks at those that have

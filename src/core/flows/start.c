@@ -84,7 +84,12 @@ static bool is_edit(Flow *f)
 
 static void ask_offer(Flow *f)
 {
-        flow_ask(f, &(FlowAsk){.verb = GATEWAY_OFFER, .coalesce = "offer"});
+        const json_t *data = flow_data(f), *values = json_at(data, "values");
+        json_t *args = json_object();
+
+        json_put_str(args, "title", json_str(values, "title"));
+        json_put_str(args, "description", values ? json_str(values, "description") : json_str(data, "text"));
+        flow_ask(f, &(FlowAsk){.verb = GATEWAY_OFFER, .coalesce = "offer", .args = args});
 }
 
 static FlowVerdict open_form(Flow *f, const json_t *offer)
