@@ -638,7 +638,8 @@ char *start_task_line(const json_t *task)
         if (buf_len(&line) == 0)
                 return NULL;
         said = buf_take(&line);
-        said[0] = (char) toupper((unsigned char) said[0]);
+        if (buf_len(&list) == 0 || !str_starts_with(said, buf_bytes(&list))) /* a name stays as it is */
+                said[0] = (char) toupper((unsigned char) said[0]);
         return said;
 }
 

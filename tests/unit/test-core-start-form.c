@@ -425,13 +425,17 @@ static void test_task(void **state)
                *want = desk_json(
                        "{'title':'T','project':{'id':'0012','title':'OpenCode Slack Integration'},'category':'bug',"
                        "'repositories':['web','billing','auth-api','x'],'agent':'pm','priority':'high'}");
-        _cleanup_free_ char *line = start_task_line(task), *none = NULL;
+        _cleanup_free_ char *line = start_task_line(task), *none = NULL, *as_named = NULL;
+        _cleanup_json_ json_t *names = NULL;
         _cleanup_json_ json_t *bare = desk_json("{'title':'T','repositories':[],'priority':'medium'}");
 
         assert_true(json_equal(task, want));
         assert_string_equal(
                 line,
                 "Project 0012 \xC2\xB7 bug \xC2\xB7 high priority \xC2\xB7 web, billing, auth-api and 1 more");
+        names = desk_json("{'repositories':['api','web'],'priority':'medium'}");
+        as_named = start_task_line(names);
+        assert_string_equal(as_named, "api, web");
         none = start_task_line(bare);
         assert_null(none);
 }
