@@ -124,7 +124,9 @@ async function main() {
   const model = options.model
     ? null
     : await step('model', 'a scripted model', () => startModel({ script: join(ROOT, 'demo/script.yaml') }));
-  const directory = join(STATE, 'tidy-slug');
+  const repositories = join(STATE, 'repositories');
+  const directory = join(repositories, 'tidy-slug');
+  mkdirSync(repositories, { recursive: true });
   prepareSample(directory);
   const gatewayPort = await freePort();
   const gatewayUrl = `http://127.0.0.1:${gatewayPort}`;
@@ -139,7 +141,11 @@ async function main() {
       port: gatewayPort,
       bridgeToken: TOKEN,
       opencodeUrl: opencode.url,
-      env: { GATEWAY_OPENCODE_MODEL: options.model ?? 'scripted/demo' },
+      env: {
+        GATEWAY_OPENCODE_MODEL: options.model ?? 'scripted/demo',
+        GATEWAY_WORKSPACE_REPOSITORIES_ROOT: repositories,
+        GATEWAY_STATE_DIRECTORY: join(STATE, 'sessions'),
+      },
     });
     parts.push({ name: 'gateway', part }); // to be stopped, and its log kept, even if it never becomes ready
     await part.ready({ bridges: 1, timeoutMs: 60_000 });
@@ -150,6 +156,8 @@ async function main() {
 Open   ${slack.url}/#${CHANNEL}
 Type   /opencode start fix the failing slug test
        then answer the question, allow the test run, and read the report in the thread.
+Or     /opencode start alone, for the form: with a repository chosen, the agent works in a worktree of its own,
+       and !cleanup in the thread removes it.
 
 OpenCode's own page, where the same session is seen:  ${opencode.url}
 The gateway's metrics:  ${gateway.url}/metrics        Ctrl-C stops everything.`);
