@@ -1,5 +1,5 @@
-// Runs every test of the repository that exists and matches, one file after the other (OpenCode is heavy), and closes on
-// exactly one line: `N passed, N failed`. `./dev test` prepares everything and then starts this.
+// Runs every test of the repository that exists and matches, and closes on exactly one line: `N passed, N failed`. `./dev test`
+// prepares everything and then starts this. Files that mostly wait run two at a time, those that need the machine alone.
 //
 //   node tools/run-tests.mjs [--set-up-failures N] [--plain DIR] [--sanitized DIR] [--threaded DIR] [PATTERN]
 //
@@ -22,6 +22,9 @@ const ERROR_LINES = 25; // of each failed test; the rest is in its log
 /** The order of the groups: the quick ones first. demo/sample-repo is what the demonstration works on. */
 const GROUPS = ['tools/', 'plugin/test/unit/', 'demo/', 'tests/harness/', 'tests/localslack/', 'tests/sdk/', 'plugin/test/', 'bench/',
   'tests/scenario/', 'tests/crash/', 'tests/chaos/', 'tests/browser/', 'tests/'];
+/** What waits for others most of the time: two of them take two cores no more than one does. */
+const SIDE_BY_SIDE = /^(plugin\/|tests\/(localslack|sdk|scenario)\/)/;
+const N_SIDE_BY_SIDE = 2;
 const NOT_OURS = /^demo\/sample-repo\/|(^|\/)node_modules\//;
 
 const LINTS = [
@@ -158,22 +161,23 @@ function readReport(file, { code, output, ms }) {
 
 /** The scenarios run programs that report what they do wrong with memory, even where no test would notice. */
 const SANITIZED_FILES = /^tests\/scenario\//;
-const REPORTS = join(LOGS, 'sanitizer');
-const sanitizedEnv = (dir) => ({
+const reportsOf = (file) => join(LOGS, 'sanitizer', file.replaceAll(/[^\w.-]+/g, '_'));
+const sanitizedEnv = (dir, reports) => ({
   ...process.env,
   GATEWAY_BIN: join(ROOT, dir, 'src/gateway/opencode-slack'),
   LOCALSLACK_BIN: join(ROOT, dir, 'localslack/localslack'),
-  ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:log_path=${join(REPORTS, 'report')}`,
-  UBSAN_OPTIONS: `${process.env.UBSAN_OPTIONS ?? ''}:log_path=${join(REPORTS, 'report')}`,
+  ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:log_path=${join(reports, 'report')}`,
+  UBSAN_OPTIONS: `${process.env.UBSAN_OPTIONS ?? ''}:log_path=${join(reports, 'report')}`,
 });
 
 async function runSanitized(argv, file) {
-  rmSync(REPORTS, { recursive: true, force: true });
-  mkdirSync(REPORTS, { recursive: true });
-  const report = readReport(file, await run(argv, { env: sanitizedEnv(options.sanitized) }));
-  for (const name of readdirSync(REPORTS)) {
+  const reports = reportsOf(file);
+  rmSync(reports, { recursive: true, force: true });
+  mkdirSync(reports, { recursive: true });
+  const report = readReport(file, await run(argv, { env: sanitizedEnv(options.sanitized, reports) }));
+  for (const name of readdirSync(reports)) {
     report.failed++;
-    report.details += `\n✖ a program misbehaved:\n${head(readFileSync(join(REPORTS, name), 'utf8'))}`;
+    report.details += `\n✖ a program misbehaved:\n${head(readFileSync(join(reports, name), 'utf8'))}`;
   }
   return report;
 }
@@ -205,7 +209,18 @@ async function runNode() {
   const group = (file) => GROUPS.findIndex((prefix) => file.startsWith(prefix));
   files.sort((a, b) => group(a) - group(b) || a.localeCompare(b));
   if (files.length) console.log('node');
-  for (const file of files) account(await runFile(file));
+  const running = new Set();
+  for (const file of files) {
+    const most = SIDE_BY_SIDE.test(file) ? N_SIDE_BY_SIDE : 1;
+    while (running.size >= most) await Promise.race(running);
+    const one = runFile(file).then((report) => {
+      running.delete(one);
+      account(report);
+    });
+    running.add(one);
+    if (most === 1) await one;
+  }
+  await Promise.all(running);
 }
 
 async function runLints() {
