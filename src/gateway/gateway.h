@@ -69,6 +69,7 @@ struct Gateway {
         HttpWaiter *waiters;
         List streams; /* of EventStream */
         List pages;   /* of history.c: pages of Slack's history that are being taken in */
+        List pending_acks, pending_events; /* of route-slack.c, route-bridge.c: not durable yet */
         Missed *missed;
         struct {
                 MetricSeries *ack_ms, *bad_payloads, *turns_refused, *caught_up;
@@ -100,9 +101,11 @@ bool gateway_shares_journal(const Gateway *g); /* with other replicas: it is Pos
 
 /* route-slack.c: from an envelope to its acknowledgement. */
 void gateway_on_envelope(void *gateway, const SlackEnvelope *env);
+void route_slack_deinit(Gateway *g); /* after Slack's web client and the engine */
 
 /* route-bridge.c: from a frame of the plugin to its acknowledgement. */
 void gateway_on_bridge_event(void *gateway, const BridgeEvent *event);
+void route_bridge_deinit(Gateway *g); /* after the engine */
 /* Tells every session at work that no OpenCode is connected. */
 void gateway_tell_offline(Gateway *g);
 

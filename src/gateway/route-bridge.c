@@ -8,11 +8,13 @@
 #define BELIEVED_MAX  10000 /* sessions at work, requests open: more than any OpenCode runs */
 
 typedef struct PendingEvent {
+        List link; /* in gateway->pending_events */
         Gateway *gateway;
         char *bridge_id;
         int64_t seq;
         json_t *frame;      /* of a reconciliation */
-        unsigned n_waiting; /* deliveries under way, and one for the loop that makes them */
+        List parts;         /* Part */
+        unsigned n_waiting; /* parts, lists that are being read, and one for who makes them */
         bool refused;
 } PendingEvent;
 
@@ -25,7 +27,33 @@ static PendingEvent *pending_new(Gateway *g, const BridgeEvent *event)
         p->seq = event->seq;
         p->frame = json_incref((json_t *) event->frame);
         p->n_waiting = 1;
+        list_init(&p->parts);
+        list_append(&g->pending_events, &p->link);
         return p;
+}
+
+/* One delivery of it. */
+typedef struct Part {
+        List link;
+        PendingEvent *event;
+        char *address;
+} Part;
+
+static void part_free(Part *part)
+{
+        list_remove(&part->link);
+        free(part->address);
+        free(part);
+}
+
+static void pending_free(PendingEvent *p)
+{
+        list_remove(&p->link);
+        list_for_each_safe (node, &p->parts)
+                part_free(list_entry(node, Part, link));
+        json_decref(p->frame);
+        free(p->bridge_id);
+        free(p);
 }
 
 static void pending_unref(PendingEvent *p)
@@ -35,16 +63,14 @@ static void pending_unref(PendingEvent *p)
         FAILPOINT("bridge.before_ack");
         if (!p->refused) /* refused under load: it stays with the plugin, which brings it again */
                 bridge_event_durable(p->gateway->bridge, p->bridge_id, p->seq);
-        json_decref(p->frame);
-        free(p->bridge_id);
-        free(p);
+        pending_free(p);
 }
 
-/* One delivery of it. */
-typedef struct Part {
-        PendingEvent *event;
-        char *address;
-} Part;
+void route_bridge_deinit(Gateway *g)
+{
+        list_for_each_safe (node, &g->pending_events)
+                pending_free(list_entry(node, PendingEvent, link));
+}
 
 static void on_delivered(void *userdata, FlowDelivered outcome)
 {
@@ -54,8 +80,7 @@ static void on_delivered(void *userdata, FlowDelivered outcome)
         p->refused |= outcome == FLOW_REFUSED;
         if (outcome == FLOW_UNROUTED)
                 missed_note(p->gateway->missed, part->address);
-        free(part->address);
-        free(part);
+        part_free(part);
         pending_unref(p);
 }
 
@@ -64,7 +89,9 @@ static void deliver(PendingEvent *p, const char *address, const char *event, con
 {
         Part *part = mem_new(Part);
 
-        *part = (Part){p, mem_strdup(address)};
+        part->event = p;
+        part->address = mem_strdup(address);
+        list_append(&p->parts, &part->link);
         p->n_waiting++;
         flow_deliver(p->gateway->engine, &(FlowDelivery){
                                                  .address = address,

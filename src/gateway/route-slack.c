@@ -13,6 +13,7 @@
 
 /* An envelope that waits for its commit. */
 typedef struct PendingAck {
+        List link; /* in gateway->pending_acks */
         Gateway *gateway;
         char *envelope_id;
         uint64_t socket;
@@ -24,12 +25,19 @@ typedef struct PendingAck {
 
 static void pending_free(PendingAck *p)
 {
+        list_remove(&p->link);
         free(p->envelope_id);
         free(p->if_unrouted);
         free(p->dedup_key);
         free(p->address);
         json_decref(p->in);
         free(p);
+}
+
+void route_slack_deinit(Gateway *g)
+{
+        list_for_each_safe (node, &g->pending_acks)
+                pending_free(list_entry(node, PendingAck, link));
 }
 
 static void acknowledge_with(PendingAck *p, const char *payload)
@@ -204,6 +212,7 @@ void gateway_on_envelope(void *userdata, const SlackEnvelope *env)
         p->envelope_id = mem_strdup(env->id);
         p->socket = env->socket;
         p->since_us = clock_monotonic_us();
+        list_append(&g->pending_acks, &p->link);
         health_on_envelope(g->health, in);
         if (!in) {
                 /* It will not become better by being sent again: said, counted, acknowledged. */

@@ -327,6 +327,8 @@ static void gateway_deinit(Gateway *g)
         journal_free(g->journal); /* joins the writer, before the engine goes */
         flow_engine_free(g->engine);
         history_deinit(g);
+        route_slack_deinit(g);
+        route_bridge_deinit(g);
         missed_free(g->missed);
         replica_free(g->replica); /* nothing of ours is under way any more */
         loop_timer_free(g->identify_again);
@@ -350,6 +352,8 @@ int gateway_serve(const GatewayConf *conf)
 
         list_init(&g.streams);
         list_init(&g.pages);
+        list_init(&g.pending_acks);
+        list_init(&g.pending_events);
         r = loop_new(&g.loop);
         if (r < 0) {
                 metrics_free(g.metrics);

@@ -405,6 +405,8 @@ static void start(void)
         *g = (Gateway){.identity = identity, .conf = &conf, .metrics = metrics_new(), .defaults = defaults};
         loop_new(&g->loop);
         list_init(&g->pages);
+        list_init(&g->pending_acks);
+        list_init(&g->pending_events);
         g->missed = missed_new();
         g->journal = sim_journal_open(process.disk);
         flow_engine_new(
@@ -484,6 +486,8 @@ static void stop(void)
         history_deinit(g);
         missed_free(g->missed);
         slack_web_stop();
+        route_slack_deinit(g);
+        route_bridge_deinit(g);
         loop_timer_free(g->offline);
         metrics_free(g->metrics);
         loop_free(g->loop);
