@@ -264,7 +264,7 @@ void lexicon_match(const RouteReading *r, LexiconMatches *ret)
         ret->n = 0;
         memset(ret->covered, 0, sizeof(ret->covered));
         for (size_t at = 0; at < r->n && ret->n < LEXICON_MATCHES_MAX; at++) {
-                Found found;
+                Found found = {0};
                 const Phrase *p = ret->covered[at] ? NULL : longest_at(r, at, &found);
                 const LexiconGroup *g;
 

@@ -299,7 +299,7 @@ void model_health_failed(ModelHealth *h, size_t i, const char *why)
 {
         Profile *p = &h->profiles[i];
         ModelState before = status_of(p).state;
-        _cleanup_free_ char *cut = mem_strndup(why ? why : "", strnlen(why ? why : "", WHY_MAX));
+        _cleanup_free_ char *cut = mem_printf("%.*s", WHY_MAX, why ? why : "");
 
         p->failed_ms = MAX2(loop_now_ms(h->loop), (int64_t) 1);
         mem_strset(&p->failed_why, cut);
