@@ -2,6 +2,8 @@
 
 #include "core/catchup.h"
 #include "core/command.h"
+#include "core/start-form.h"
+#include "core/start-infer.h"
 
 void intake_plan_deinit(IntakePlan *p)
 {
@@ -99,12 +101,27 @@ static bool is_noise(const IntakeContext *ctx, const json_t *in)
         return subtype != NULL;
 }
 
-static json_t *route(const IntakeContext *ctx, const char *text)
+/* What a form would have had in it: who does it; and project and repositories, where the words leave no doubt
+ * about them. The title is made of the message as its readers see it. */
+static void add_task(const IntakeContext *ctx, const char *text, json_t *data)
 {
+        static const char *const kept[] = {"project", "category", "repositories"};
+        _cleanup_json_ json_t *offer = ctx->offer ? ctx->offer(ctx->offer_of) : json_object();
+        _cleanup_json_ json_t *said = start_form_split(text), *values = json_object();
+        _cleanup_(start_inferred_deinit) StartInferred inferred = {0};
         RouteDecision decision;
 
         route_task(&(RouteText){.description = text}, ctx->router, &decision);
-        return json_pack("{s:o}", "decision", route_decision_json(&decision));
+        json_object_set_new(offer, "routing", route_decision_json(&decision));
+        start_infer(said, offer, &inferred);
+        json_object_set(data, "routing", inferred.routing);
+        if (!inferred.certain ||
+            (!json_at(inferred.values, "project") && !json_at(inferred.values, "repositories")))
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                if (json_at(inferred.values, kept[i]))
+                        json_object_set(values, kept[i], (json_t *) json_at(inferred.values, kept[i]));
+        json_object_set_new(data, "task", start_form_task(values, offer));
 }
 
 static json_t *message_data(const IntakeContext *ctx, const json_t *in, bool start)
@@ -122,7 +139,7 @@ static json_t *message_data(const IntakeContext *ctx, const json_t *in, bool sta
         if (start) {
                 json_put_str(data, "thread_ts", json_str_or(in, "thread_ts", json_str_or(in, "ts", "")));
                 json_object_set(data, "defaults", (json_t *) ctx->defaults);
-                json_object_set_new(data, "routing", route(ctx, text));
+                add_task(ctx, text, data);
         }
         return data;
 }

@@ -179,6 +179,11 @@ static json_t *session_defaults(const GatewayConf *conf)
         return defaults;
 }
 
+static json_t *offer(void *gateway)
+{
+        return gateway_offer(gateway);
+}
+
 static void fill_intake(Gateway *g)
 {
         const GatewayConf *conf = g->conf;
@@ -191,6 +196,8 @@ static void fill_intake(Gateway *g)
                 .approvers = (const char *const *) conf->slack.approvers.items,
                 .defaults = g->defaults,
                 .max_text_bytes = (size_t) conf->limits.message_bytes,
+                .offer = offer,
+                .offer_of = g,
         };
         g->m.ack_ms = metrics_histogram(g->metrics, "slack_ack_seconds",
                                         "From an envelope to its acknowledgement.", NULL);

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { ANN, BOB, GENERAL, startWorld, textOf } from '../harness/world.mjs';
+import { ANN, BOB, BOT, GENERAL, startWorld, textOf } from '../harness/world.mjs';
 
 const PROJECTS = `# Projects
 
@@ -56,6 +56,14 @@ test('enough is known: it begins at once, and the card says with what', async ()
   assert.match(textOf(message), /Project 0013/);
   assert.match(textOf(message), /billing/);
   assert.ok(!(await world.slack.state()).views.some((v) => v.user === ANN));
+});
+
+test('a mention says what it is about, too, and is not asked where it does not', async () => {
+  const mention = (text) => world.slack.say(ANN, GENERAL, `<@${BOT}> ${text}`);
+  await mention('0012 remember me for a month');
+  assert.match(textOf(await card(/remember me/)), /Project 0012[^]*auth-api[^]*web/);
+  await mention('tidy up what nobody needs');
+  assert.doesNotMatch(textOf(await card(/tidy up/)), /Project/);
 });
 
 test('which project is not clear: asked, with what could be inferred', async () => {

@@ -198,6 +198,17 @@ static const Case interactions[] = {
         {.in = "{'type':'message','team':'T1','channel':'C1','user':'ANN','ts':'1.1','text':'<@BOT> fix the crash','raw_text':'<@BOT> fix the crash'}",
          .plan = "{'address':'thread:C1:1.1','kind':'session','event':'slack.start','key':'msg:T1:C1:1.1',"
                  "'data':{'text':'fix the crash','routing':{'decision':{'agent':'builder','by':'keywords'}}}}"},
+        /* what it is about is taken from the words where they leave no doubt */
+        {.in = "{" MENTION ",'text':'<@BOT> 0013 send reminders','raw_text':'<@BOT> 0013 send reminders'}",
+         .plan = "{'address':'thread:C1:1.1','kind':'session','event':'slack.start','key':'msg:T1:C1:1.1',"
+                 "'data':{'text':'0013 send reminders','task':{'project':{'id':'0013','title':'Invoices'},"
+                 "'category':'billing','repositories':['billing']}}}"},
+        {.in = "{" MENTION ",'text':'<@BOT> fix billing','raw_text':'<@BOT> fix billing'}",
+         .plan = "{'address':'thread:C1:1.1','kind':'session','event':'slack.start','key':'msg:T1:C1:1.1',"
+                 "'data':{'task':{'project':{'id':'0013','title':'Invoices'},'repositories':['billing']}}}"},
+        {.in = "{" MENTION ",'text':'<@BOT> fix the crash','raw_text':'<@BOT> fix the crash'}",
+         .plan = "{'address':'thread:C1:1.1','kind':'session','event':'slack.start','key':'msg:T1:C1:1.1',"
+                 "'data':{'task':null}}"},
         /* shortcuts, and what a form says without being sent */
         {.in = "{" SHORTCUT ",'callback_id':'start.task','text':''}",
          .plan = "{'address':'cut:7.8','kind':'start','event':'start.asked','key':'cut:7.8',"
@@ -239,7 +250,7 @@ static void check_member(const Case *c, const json_t *plan, const char *name, co
                          want ? want : "absent");
 }
 
-/* What a case names has to be there; an object may have more members. */
+/* What a case names has to be there, and what it says is null must not; an object may have more members. */
 static void check_data(const Case *c, const json_t *want, const json_t *got)
 {
         const char *key;
@@ -248,7 +259,8 @@ static void check_data(const Case *c, const json_t *want, const json_t *got)
         json_object_foreach ((json_t *) want, key, value)
                 if (json_is_object(value) && json_is_object(json_object_get(got, key)))
                         check_data(c, value, json_object_get(got, key));
-                else if (!json_equal(value, json_object_get(got, key))) {
+                else if (json_is_null(value) ? json_object_get(got, key) != NULL
+                                             : !json_equal(value, json_object_get(got, key))) {
                         _cleanup_free_ char *text = json_dump(got);
 
                         fail_msg("%s: %s is otherwise in %s", c->in, key, text);
@@ -265,6 +277,15 @@ static void check_told(const Case *c, const IntakePlan *plan)
                 fail_msg("%s: told %s", c->in, told ? told : "nothing");
         if (!c->told)
                 assert_null(json_str(plan->data, "why"));
+}
+
+static json_t *offer(void *offer_of)
+{
+        (void) offer_of;
+        return desk_json(
+                "{'repositories':[{'name':'billing'},{'name':'web'}],'projects':["
+                "{'id':'0012','title':'Login','status':'active','category':'identity','repositories':['web']},"
+                "{'id':'0013','title':'Invoices','status':'active','category':'billing','repositories':['billing']}]}");
 }
 
 static void check(const Case *cases, size_t n)
@@ -287,6 +308,7 @@ static void check(const Case *cases, size_t n)
                         .approvers = c->rules == ANN_APPROVES ? ann : none,
                         .defaults = defaults,
                         .max_text_bytes = 40,
+                        .offer = offer,
                 };
 
                 intake_decide(&ctx, in, &plan);
