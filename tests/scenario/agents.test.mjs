@@ -35,9 +35,10 @@ const ready = async (world) => {
   await thread.says(/Ready/, PATIENCE_MS);
   return thread;
 };
-/** The words of the first prompt may have decided for it already. */
+/** The card may have said so before: the words of the first prompt decide, too. */
 async function choose(thread, agent) {
   await thread.reply(`!agent ${agent}`);
+  await thread.says(new RegExp(`Agent from the next prompt on: \`${agent}\``), PATIENCE_MS);
   await thread.cardSays(new RegExp(`\\b${agent}\\b`));
 }
 /** What the model was last given to read by the person whose prompt has these words. */
