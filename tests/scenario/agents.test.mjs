@@ -107,15 +107,14 @@ test('BMAD from npm: its commands are run as commands', async (t) => {
     return;
   }
   await reopen(world);
-  const thread = await ready(world);
-  await thread.reply('!agent');
-  await thread.told(ANN, /architect[^]*a command in OpenCode/);
-  await choose(thread, 'builder');
-  await thread.reply('say:Built by a command.');
+  const thread = await world.start('say:Built by a command.');
   await thread.says(/Built by a command/, PATIENCE_MS);
   await thread.cardSays(/builder \(command bmad-agent-dev\)/);
-  const prompt = await promptWith(world, 'Built by a command');
-  assert.match(prompt, /bmad-agent-dev/);
+  assert.match(await promptWith(world, 'Built by a command'), /bmad-agent-dev/, 'the words of the first prompt chose the builder');
+  await thread.reply('!agent');
+  await thread.told(ANN, /architect[^]*a command in OpenCode/);
+  await thread.reply('!agent builder');
+  await thread.told(ANN, /builder. already/);
   await thread.reply('say:A second prompt.');
   await thread.says(/A second prompt/, PATIENCE_MS);
   assert.doesNotMatch(await promptWith(world, 'A second prompt'), /@skills/);
