@@ -173,7 +173,7 @@ const ConfItem conf_items[] = {
          AT(slack.catch_up_overlap_s), .fallback = "120", .min = 0, .max = 3600,
          .meaning =
                  "How far before a gap reading begins, for messages that were on their way when it began and for "
-                 "clocks that differ."},
+                 "clocks that differ; beyond the 25 s in which a dead connection may not have been noticed."},
         {"slack", "echo_wait_ms", "GATEWAY_SLACK_ECHO_WAIT_MS", CONF_INT, AT(slack.echo_wait_ms),
          .fallback = "25000", .min = 500, .max = 600000,
          .meaning =

@@ -74,13 +74,15 @@ static void update_doubt(TransportHealth *h)
         h->gateway->intake.doubt = h->n_runs_open > 0 || h->ghosts || h->state == HEALTH_DEAF;
 }
 
-/* `from_ms`: Slack's time until which all was well; 0 = as it was last written down. */
+/* `from_ms`: Slack's time until which all was well; 0 = as it was last written down, by somebody who may not
+ * have noticed a dead socket yet. */
 static void catch_up(TransportHealth *h, const char *why, int64_t from_ms)
 {
         const GatewayConf *conf = h->gateway->conf;
-        json_t *data = json_pack("{s:I, s:I, s:I, s:s}", "at_ms", (json_int_t) slack_now_ms(h), "overlap_ms",
-                                 (json_int_t) conf->slack.catch_up_overlap_s * 1000, "max_age_ms",
-                                 (json_int_t) conf->slack.catch_up_max_age_s * 1000, "why", why);
+        json_t *data =
+                json_pack("{s:I, s:I, s:I, s:s}", "at_ms", (json_int_t) slack_now_ms(h), "overlap_ms",
+                          (json_int_t) conf->slack.catch_up_overlap_s * 1000 + SLACK_SOCKET_UNNOTICED_MS,
+                          "max_age_ms", (json_int_t) conf->slack.catch_up_max_age_s * 1000, "why", why);
 
         if (from_ms > 0)
                 json_put_int(data, "from_ms", from_ms);

@@ -47,6 +47,9 @@ typedef struct SlackSocketTiming {
         int64_t recount_ms; /* 5 min: while Slack counts ghosts, a socket is renewed to hear the new count */
 } SlackSocketTiming;
 
+/* A dead socket goes unnoticed no longer than this, with the default timing. */
+#define SLACK_SOCKET_UNNOTICED_MS (25 * 1000)
+
 typedef enum SlackSocketNotice {
         SLACK_SOCKET_BROKEN,      /* a live socket broke: what was sent to it at the end may be lost */
         SLACK_SOCKET_GHOSTS,      /* Slack counts sockets that nobody has, and sends them their share */
