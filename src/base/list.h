@@ -43,6 +43,15 @@ static inline void list_remove(List *node)
         node->next->prev = node->prev;
         list_init(node);
 }
+static inline void list_move_all(List *to, List *from) /* in their order, behind those of `to` */
+{
+        while (from->next != from) {
+                List *node = from->next;
+
+                list_remove(node);
+                list_append(to, node);
+        }
+}
 #define list_entry(_node, _type, _member) container_of(_node, _type, _member)
 #define list_first(_head, _type, _member)                                                                    \
         (list_empty(_head) ? NULL : list_entry((_head)->next, _type, _member))

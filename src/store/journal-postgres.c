@@ -11,7 +11,6 @@
  * guessed), one transaction per batch, two-phase commit, a second connection for reads. */
 #include "store/journal-postgres.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -21,6 +20,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "store/journal-postgres-internal.h"
+#include "store/writer.h"
 
 #define CONNECT_TIMEOUT_MS     5000
 #define STATEMENT_TIMEOUT_MS   20000
@@ -40,23 +40,8 @@ typedef struct JournalPostgres {
         uint64_t committed;   /* as the database said when we connected */
         bool was_connected;
 
-        LoopWake *wake;
-        pthread_t thread;
-        bool thread_started;
-        pthread_mutex_t mutex; /* guards what follows */
-        pthread_cond_t more;
-        List todo, finished; /* of JournalBatch */
-        int finished_r;      /* of the batches in `finished`, all from one transaction */
-        bool stop;
+        JournalWriter *thread;
 } JournalPostgres;
-
-static void list_move_all(List *to, List *from)
-{
-        list_for_each_safe (node, from) {
-                list_remove(node);
-                list_append(to, node);
-        }
-}
 
 /* ---- the connection ---- */
 
@@ -378,68 +363,16 @@ static int exec_batches(JournalPostgres *j, List *batches)
         return r > 0 ? error_origin(-EAGAIN) : error_trace(r);
 }
 
-/* ---- the thread, and the loop's side ---- */
+/* ---- the journal ---- */
 
-static void *writer_main(void *arg)
+static int execute(void *journal, List *batches)
 {
-        JournalPostgres *j = arg;
-        List batches;
-        int r;
-
-        pthread_mutex_lock(&j->mutex);
-        for (;;) {
-                /* One transaction's results are fetched before the next begins: `finished_r` is theirs. */
-                while (!j->stop && (list_empty(&j->todo) || !list_empty(&j->finished)))
-                        pthread_cond_wait(&j->more, &j->mutex);
-                if (j->stop)
-                        break;
-                list_init(&batches);
-                list_move_all(&batches, &j->todo);
-                pthread_mutex_unlock(&j->mutex);
-                r = exec_batches(j, &batches);
-                if (r < 0)
-                        log_fault(r, "journal", "a transaction failed, or nobody knows yet");
-                pthread_mutex_lock(&j->mutex);
-                list_move_all(&j->finished, &batches);
-                j->finished_r = r;
-                loop_wake_send(j->wake);
-        }
-        pthread_mutex_unlock(&j->mutex);
-        return NULL;
-}
-
-static void on_wake(void *userdata)
-{
-        JournalPostgres *j = userdata;
-        List batches;
-        int r;
-
-        list_init(&batches);
-        pthread_mutex_lock(&j->mutex);
-        list_move_all(&batches, &j->finished);
-        r = list_empty(&batches) ? 0 : j->finished_r; /* a wake can be one too many */
-        /* What was submitted behind a failed transaction fails with it: it must not commit before it. */
-        if (r < 0)
-                list_move_all(&batches, &j->todo);
-        pthread_cond_signal(&j->more);
-        pthread_mutex_unlock(&j->mutex);
-        FAILPOINT("journal.before_done");
-        list_for_each_safe (node, &batches) {
-                JournalBatch *b = list_entry(node, JournalBatch, link);
-
-                list_remove(node);
-                b->done(b, r);
-        }
+        return exec_batches(journal, batches);
 }
 
 static void postgres_submit(Journal *base, JournalBatch *batch)
 {
-        JournalPostgres *j = container_of(base, JournalPostgres, base);
-
-        pthread_mutex_lock(&j->mutex);
-        list_append(&j->todo, &batch->link);
-        pthread_cond_signal(&j->more);
-        pthread_mutex_unlock(&j->mutex);
+        journal_writer_submit(container_of(base, JournalPostgres, base)->thread, batch);
 }
 
 /* On the caller's thread, before the writer has anything to do: its connection is idle. */
@@ -478,17 +411,8 @@ static void postgres_free(Journal *base)
 {
         JournalPostgres *j = container_of(base, JournalPostgres, base);
 
-        if (j->thread_started) {
-                pthread_mutex_lock(&j->mutex);
-                j->stop = true;
-                pthread_cond_signal(&j->more);
-                pthread_mutex_unlock(&j->mutex);
-                pthread_join(j->thread, NULL);
-        }
+        journal_writer_free(j->thread);
         disconnect(j);
-        loop_wake_free(j->wake);
-        pthread_mutex_destroy(&j->mutex);
-        pthread_cond_destroy(&j->more);
         free(j);
 }
 
@@ -521,17 +445,14 @@ int journal_postgres_open(Journal **ret, Loop *loop, const JournalPostgresConfig
         j->config = *config;
         j->writer = (int64_t) (random_u64() >> 1);
         snprintf(j->name, sizeof(j->name), "opencode-slack journal %016llx", (unsigned long long) j->writer);
-        list_init(&j->todo);
-        list_init(&j->finished);
-        pthread_mutex_init(&j->mutex, NULL);
-        pthread_cond_init(&j->more, NULL);
-        j->wake = loop_wake_new(loop, on_wake, j);
+        j->thread = journal_writer_new(
+                loop, &(JournalWriterConfig){.failed = "a transaction failed, or nobody knows yet",
+                                             .execute = execute,
+                                             .journal = j});
         *ret_error = NULL;
         r = open_database(j, ret_error);
-        if (r == 0) {
-                r = -pthread_create(&j->thread, NULL, writer_main, j);
-                j->thread_started = r == 0;
-        }
+        if (r == 0)
+                r = journal_writer_start(j->thread);
         if (r != 0) {
                 postgres_free(&j->base);
                 return r < 0 ? error_trace(r) : r;

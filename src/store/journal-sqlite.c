@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 #include <stdarg.h>
-#include <pthread.h>
 #include <sqlite3.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -24,6 +23,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "schema-sql.h"
+#include "store/writer.h"
 
 #define SCHEMA_VERSION   "1"
 #define PRUNE_ROWS       1000
@@ -109,15 +109,7 @@ typedef struct JournalSqlite {
         int lock_fd;
         JournalSqliteConfig config;
 
-        LoopWake *wake;
-        pthread_t thread;
-        bool thread_started;
-        pthread_mutex_t mutex; /* guards what follows */
-        pthread_cond_t more;
-        List todo, finished; /* of JournalBatch */
-        int finished_r;      /* of the batches in `finished`, all from one transaction */
-        List *held;          /* batches of the open transaction that the loop has to see; NULL = it has */
-        bool stop;
+        JournalWriter *thread;
 } JournalSqlite;
 
 static int sqlite_fault(JournalSqlite *j, const char *what)
@@ -319,14 +311,6 @@ static int exec_sql(JournalSqlite *j, const char *sql)
         return sqlite3_exec(j->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_fault(j, sql);
 }
 
-static void list_move_all(List *to, List *from)
-{
-        list_for_each_safe (node, from) {
-                list_remove(node);
-                list_append(to, node);
-        }
-}
-
 static int exec_round(JournalSqlite *j, List *round)
 {
         int r = 0;
@@ -358,22 +342,10 @@ static bool leads_on(List *round)
         return causes && n_records <= HELD_RECORDS_MAX;
 }
 
-/* Shows the loop what was written, and takes what it submits then. */
-static void hold(JournalSqlite *j, List *round, List *ret_next)
-{
-        pthread_mutex_lock(&j->mutex);
-        j->held = round;
-        loop_wake_send(j->wake);
-        while (j->held && !j->stop)
-                pthread_cond_wait(&j->more, &j->mutex);
-        j->held = NULL;
-        list_move_all(ret_next, &j->todo);
-        pthread_mutex_unlock(&j->mutex);
-}
-
 /* `batches` comes back with those that were taken along. */
-static int exec_batches(JournalSqlite *j, List *batches)
+static int execute(void *journal, List *batches)
 {
+        JournalSqlite *j = journal;
         int r = exec_sql(j, "BEGIN IMMEDIATE");
         List round, next;
 
@@ -384,7 +356,7 @@ static int exec_batches(JournalSqlite *j, List *batches)
                 if (r >= 0)
                         r = exec_round(j, &round);
                 if (r >= 0 && n < ROUNDS_MAX && !j->config.never_hold && leads_on(&round))
-                        hold(j, &round, &next);
+                        journal_writer_hold(j->thread, &round, &next);
                 list_move_all(batches, &round);
                 list_move_all(&round, &next);
         }
@@ -403,88 +375,9 @@ static int exec_batches(JournalSqlite *j, List *batches)
         return error_trace(r);
 }
 
-static void *writer_main(void *arg)
-{
-        JournalSqlite *j = arg;
-        List batches;
-        int r;
-
-        pthread_mutex_lock(&j->mutex);
-        for (;;) {
-                /* One transaction's results are fetched before the next begins: `finished_r` is theirs. */
-                while (!j->stop && (list_empty(&j->todo) || !list_empty(&j->finished)))
-                        pthread_cond_wait(&j->more, &j->mutex);
-                if (j->stop)
-                        break;
-                list_init(&batches);
-                list_move_all(&batches, &j->todo);
-                pthread_mutex_unlock(&j->mutex);
-                r = exec_batches(j, &batches);
-                if (r < 0)
-                        log_fault(r, "journal", "a transaction failed and was rolled back");
-                pthread_mutex_lock(&j->mutex);
-                list_move_all(&j->finished, &batches);
-                j->finished_r = r;
-                loop_wake_send(j->wake);
-        }
-        pthread_mutex_unlock(&j->mutex);
-        return NULL;
-}
-
-/* The writer waits meanwhile, and the list is ours. */
-static void show_held(JournalSqlite *j, List *held)
-{
-        list_for_each (node, held) {
-                JournalBatch *b = list_entry(node, JournalBatch, link);
-
-                if (!b->written || b->was_written)
-                        continue;
-                b->was_written = true;
-                b->written(b);
-        }
-        pthread_mutex_lock(&j->mutex);
-        j->held = NULL;
-        pthread_cond_signal(&j->more);
-        pthread_mutex_unlock(&j->mutex);
-}
-
-static void on_wake(void *userdata)
-{
-        JournalSqlite *j = userdata;
-        List batches, *held;
-        int r;
-
-        pthread_mutex_lock(&j->mutex);
-        held = j->held;
-        pthread_mutex_unlock(&j->mutex);
-        if (held)
-                show_held(j, held);
-        list_init(&batches);
-        pthread_mutex_lock(&j->mutex);
-        list_move_all(&batches, &j->finished);
-        r = list_empty(&batches) ? 0 : j->finished_r; /* a wake can be one too many */
-        /* What was submitted behind a failed transaction fails with it: it must not commit before it. */
-        if (r < 0)
-                list_move_all(&batches, &j->todo);
-        pthread_cond_signal(&j->more);
-        pthread_mutex_unlock(&j->mutex);
-        FAILPOINT("journal.before_done");
-        list_for_each_safe (node, &batches) {
-                JournalBatch *b = list_entry(node, JournalBatch, link);
-
-                list_remove(node);
-                b->done(b, r);
-        }
-}
-
 static void sqlite_submit(Journal *base, JournalBatch *batch)
 {
-        JournalSqlite *j = container_of(base, JournalSqlite, base);
-
-        pthread_mutex_lock(&j->mutex);
-        list_append(&j->todo, &batch->link);
-        pthread_cond_signal(&j->more);
-        pthread_mutex_unlock(&j->mutex);
+        journal_writer_submit(container_of(base, JournalSqlite, base)->thread, batch);
 }
 
 static int scan_rows(JournalSqlite *j, const char *sql,
@@ -572,21 +465,12 @@ static void sqlite_free(Journal *base)
 {
         JournalSqlite *j = container_of(base, JournalSqlite, base);
 
-        if (j->thread_started) {
-                pthread_mutex_lock(&j->mutex);
-                j->stop = true;
-                pthread_cond_signal(&j->more);
-                pthread_mutex_unlock(&j->mutex);
-                pthread_join(j->thread, NULL);
-        }
+        journal_writer_free(j->thread);
         for (size_t i = 0; i < N_STATEMENTS; i++)
                 sqlite3_finalize(j->statements[i]);
         sqlite3_close(j->db);
         if (j->lock_fd >= 0)
                 close(j->lock_fd);
-        loop_wake_free(j->wake);
-        pthread_mutex_destroy(&j->mutex);
-        pthread_cond_destroy(&j->more);
         free(j);
 }
 
@@ -687,16 +571,13 @@ int journal_sqlite_open(Journal **ret, Loop *loop, const JournalSqliteConfig *co
         j->base.ops = &sqlite_ops;
         j->config = *config;
         j->lock_fd = -1;
-        list_init(&j->todo);
-        list_init(&j->finished);
-        pthread_mutex_init(&j->mutex, NULL);
-        pthread_cond_init(&j->more, NULL);
-        j->wake = loop_wake_new(loop, on_wake, j);
+        j->thread = journal_writer_new(
+                loop, &(JournalWriterConfig){.failed = "a transaction failed and was rolled back",
+                                             .execute = execute,
+                                             .journal = j});
         r = open_database(j, config->path);
-        if (r == 0) {
-                r = -pthread_create(&j->thread, NULL, writer_main, j);
-                j->thread_started = r == 0;
-        }
+        if (r == 0)
+                r = journal_writer_start(j->thread);
         if (r != 0) {
                 sqlite_free(&j->base);
                 return r < 0 ? error_trace(r) : r;
