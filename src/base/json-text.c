@@ -12,6 +12,8 @@
 #include "base/json-scan-internal.h"
 
 #define NUMBER_BYTES_MAX 64
+#define DECIMALS         4 /* that are written without help */
+#define DECIMALS_SCALE   10000
 
 /* --- reading: NULL = ask jansson --- */
 
@@ -298,11 +300,36 @@ static void write_array(Buf *out, const json_t *array)
         buf_append_char(out, ']');
 }
 
-/* jansson's shortest form that reads back the same. */
+/* A number of at most DECIMALS decimals, which is what ours are: 0.0009, where jansson writes seventeen
+ * digits by way of a string of its own. It reads back the same, because the quotient of two exact numbers
+ * is rounded as its decimal form is when it is read. */
+static bool write_decimal(Buf *out, double real)
+{
+        double scaled = real * DECIMALS_SCALE;
+        long long whole;
+        char text[32];
+        int n;
+
+        if (!(fabs(scaled) < 1e15) || (real == 0 && signbit(real)))
+                return false;
+        whole = (long long) (scaled < 0 ? scaled - 0.5 : scaled + 0.5);
+        if ((double) whole / DECIMALS_SCALE != real)
+                return false;
+        n = snprintf(text, sizeof(text), "%s%lld.%0*lld", whole < 0 ? "-" : "", llabs(whole) / DECIMALS_SCALE,
+                     DECIMALS, llabs(whole) % DECIMALS_SCALE);
+        while (text[n - 1] == '0' && text[n - 2] != '.')
+                n--;
+        buf_append(out, text, (size_t) n);
+        return true;
+}
+
 static void write_real(Buf *out, const json_t *value)
 {
-        _cleanup_free_ char *text = json_dumps(value, JSON_ENCODE_ANY);
+        _cleanup_free_ char *text = NULL;
 
+        if (write_decimal(out, json_real_value(value)))
+                return;
+        text = json_dumps(value, JSON_ENCODE_ANY);
         buf_append_str(out, text ? text : "null");
 }
 
