@@ -92,6 +92,7 @@ test('own messages are edited and deleted; others\' are not', async () => {
   const page = await world.open();
   await slack.say(BOB, GENERAL, 'not mine');
   const ts = await slack.say(ANN, GENERAL, 'a tpyo');
+  await message(main(page), 'a tpyo').waitFor();
   await composer(page).press('ArrowUp'); // edits the last own message
   await page.getByLabel('Edit the message').fill('a typo');
   await page.getByLabel('Edit the message').press('Enter');
