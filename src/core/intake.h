@@ -21,8 +21,8 @@ typedef struct IntakeContext {
         const json_t *defaults; /* {directory, agent, model, web_url, command, queue_max} for new sessions */
         const char *workspace_url; /* "https://acme.slack.com/"; NULL until it is known */
         const RouteModel *router;  /* what decides which agent a mention's task goes to; NULL: keywords */
-        json_t *(*offer)(
-                void *offer_of); /* what a task can be about (start-form.h), owned by who asks; may be NULL */
+        /* What a task can be about (start-form.h), owned by who asks. May be NULL. */
+        json_t *(*offer)(void *offer_of);
         void *offer_of;
         size_t max_text_bytes;
         bool doubt; /* something may have been said that was not heard: what comes now is marked "doubt" */

@@ -15,11 +15,10 @@ typedef struct JournalWriterConfig {
         void *journal;
 } JournalWriterConfig;
 
-JournalWriter *journal_writer_new(Loop *loop,
-                                  const JournalWriterConfig *config); /* the thread is not started */
-int journal_writer_start(JournalWriter *w);
-void journal_writer_free(
-        JournalWriter *w); /* joins the thread; what is submitted and not done stays undone. Takes NULL. */
+JournalWriter *journal_writer_new(Loop *loop, const JournalWriterConfig *config);
+int journal_writer_start(JournalWriter *w); /* its thread; before the first submit */
+/* Joins the thread; what was submitted and is not done stays undone. Takes NULL. */
+void journal_writer_free(JournalWriter *w);
 
 /* Loop thread. The batch's done() is called there, too. */
 void journal_writer_submit(JournalWriter *w, JournalBatch *batch);
