@@ -171,8 +171,6 @@ static json_t *buttons(const CleanupCard *m)
 
 static char *rest_of(const CleanupCard *m)
 {
-        _cleanup_free_ char *by = NULL;
-
         switch (m->state) {
         case CLEANUP_LOOKING: return mem_strdup(": looking at what would go …");
         case CLEANUP_OFFERED:

@@ -44,6 +44,7 @@ static void check_form(const json_t *in)
         task = start_form_task(values, offer);
         line = start_task_line(task);
         assert(slack_chars(json_str_or(split, "title", "")) <= START_TITLE_CHARS_MAX);
+        assert(strstr(prompt, json_str_or(split, "description", "")));
         assert(!strpbrk(json_str_or(values, "title", ""), "\r\n\x1b"));
 }
 

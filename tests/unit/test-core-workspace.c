@@ -155,10 +155,11 @@ static void keep_all(Desk *d)
 static void test_state_is_written_when_it_changes_and_committed_once(void **state)
 {
         Desk *d = *state;
-        _cleanup_free_ char *thread = to_idle(d);
-        size_t n_commits = desk_n_held(d, STATE_COMMIT);
+        size_t n_commits;
         const json_t *args;
 
+        free(to_idle(d));
+        n_commits = desk_n_held(d, STATE_COMMIT);
         assert_true(desk_n_held(d, STATE_WRITE) + n_commits > 0);
         args = desk_n_held(d, STATE_WRITE) ? desk_held(d, STATE_WRITE, 0)->args
                                            : desk_held(d, STATE_COMMIT, 0)->args;
@@ -176,9 +177,9 @@ static void test_state_is_written_when_it_changes_and_committed_once(void **stat
 static void test_write_that_fails_is_told_once(void **state)
 {
         Desk *d = *state;
-        _cleanup_free_ char *thread = to_idle(d);
         unsigned n = 0;
 
+        free(to_idle(d));
         while (desk_n_held(d, STATE_WRITE) + desk_n_held(d, STATE_COMMIT) > 0 && n++ < 20)
                 desk_end(d,
                          desk_n_held(d, STATE_WRITE) ? desk_held(d, STATE_WRITE, 0)
@@ -218,8 +219,8 @@ static void test_a_document_becomes_a_session_again(void **state)
 static void test_an_answered_question_is_a_milestone(void **state)
 {
         Desk *d = *state;
-        _cleanup_free_ char *thread = to_idle(d);
 
+        free(to_idle(d));
         desk_tell(
                 d, "oc:ses_1", NULL, "oc.question.asked",
                 "{'session_id':'ses_1','question':{'id':'que_1','questions':[{'question':'Blue?','header':'h',"

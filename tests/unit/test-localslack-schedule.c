@@ -24,10 +24,10 @@ static const Message *newest(const Room *r)
 static void test_posted_in_time(void **state)
 {
         _cleanup_(room_freep) Room *r = room_new();
-        _cleanup_json_ json_t *late = room_callf(r, "chat.scheduleMessage", POST, "late", now_s() + 60),
-                              *early = room_callf(r, "chat.scheduleMessage", POST, "early", now_s() + 30);
+        _cleanup_json_ json_t *late = room_callf(r, "chat.scheduleMessage", POST, "late", now_s() + 60);
 
         (void) state;
+        json_decref(room_callf(r, "chat.scheduleMessage", POST, "early", now_s() + 30));
         assert_string_equal(json_str(late, "message.type"), "delayed_message");
         assert_int_equal(json_int(late, "post_at", 0), now_s() + 60);
         assert_int_equal(json_str(late, "scheduled_message_id")[0], 'Q');

@@ -35,8 +35,8 @@ static void test_history(void **state)
         static const char *const messages[] = {
                 "{\"user\":\"U1\",\"ts\":\"1.1\",\"text\":\"<@UB> fix &amp; run\"}",
                 "{\"user\":\"U1\",\"ts\":\"1.2\",\"thread_ts\":\"1.1\",\"text\":\"go on\"}",
-                "{\"user\":\"U1\",\"ts\":\"1.3\",\"text\":\"see\",\"subtype\":\"file_share\",\"files\":[{\"name\":\"a.txt\","
-                "\"mimetype\":\"text/plain\",\"url_private\":\"https://x/a\"}]}",
+                ("{\"user\":\"U1\",\"ts\":\"1.3\",\"text\":\"see\",\"subtype\":\"file_share\",\"files\":[{\"name\":\"a.txt\","
+                 "\"mimetype\":\"text/plain\",\"url_private\":\"https://x/a\"}]}"),
                 "{\"user\":\"UB\",\"bot_id\":\"B1\",\"ts\":\"1.4\",\"text\":\"own\"}",
                 "{\"bot_id\":\"B2\",\"subtype\":\"bot_message\",\"ts\":\"1.5\",\"text\":\"beep\"}",
                 "{\"user\":\"U1\",\"subtype\":\"channel_join\",\"ts\":\"1.6\",\"text\":\"joined\"}",

@@ -125,7 +125,7 @@ static bool find_worktrees(Job *job, json_t *record)
 
 static bool par_make(Job *job, json_t *record)
 {
-        _cleanup_free_ char *repos = joined(record, "repository"), *key = NULL;
+        _cleanup_free_ char *repos = joined(record, "repository");
         const char *name = json_str(record, "name"), *dir = job->root ? job->root : "/";
         const char *const argv[] = {"par", "workspace", "start", name, "--path", dir, "--repos", repos, NULL};
 
